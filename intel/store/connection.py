@@ -1,0 +1,26 @@
+"""How do we talk to DuckDB? One place that opens connections, so settings and types are the same everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+Connection = duckdb.DuckDBPyConnection
+
+
+def open_connection(*, memory: str = "8GB", threads: int = 2, spill: Path | None = None) -> Connection:
+    """Open an in-memory DuckDB whose work may spill to `spill`; stores are attached to it by path.
+
+    Extensions are never installed or loaded from outside, and results keep insertion order only where asked.
+    """
+    con = duckdb.connect(":memory:")
+    con.execute("set memory_limit = ?", [memory])
+    con.execute("set threads = ?", [threads])
+    con.execute("set timezone = 'UTC'")
+    con.execute("set autoinstall_known_extensions = false")
+    con.execute("set enable_progress_bar = false")
+    if spill is not None:
+        spill.mkdir(parents=True, exist_ok=True)
+        con.execute("set temp_directory = ?", [str(spill)])
+    return con
