@@ -1,0 +1,62 @@
+# Two commands for a newcomer: `make run` and `make test`. Both need only Python >= 3.11 and make.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+APP ?= 1
+WORKERS ?= 2
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS)
+SOURCES = $(wildcard intel app.py pages bench examples tests)
+
+.PHONY: help setup run test check lint format lock bench clean
+
+help:  ## show this list
+	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /@/' | while IFS=@ read -r name text; \
+	do printf 'make %-8s %s\n' "$$name" "$$text"; done
+
+setup: .venv/.ready  ## make .venv with everything requirements.lock names; quick when it is up to date
+
+.venv/.ready: requirements.lock pyproject.toml .ci/setup
+	@echo "setting up .venv (about a minute) ..."
+	@.ci/setup
+	@touch $@
+
+run: setup  ## build a store from the simulated economy and serve the app; APP=0: print a profile instead
+ifeq ($(APP),0)
+	@$(BIN)/intel demo --no-app
+else
+	@$(BIN)/intel demo --app
+endif
+
+test: setup  ## run the checks and all tests, installing Java and chromium for them where it can
+	@.ci/parts
+	@$(MAKE) --no-print-directory lint
+	$(PYTEST) tests
+
+check: setup lint  ## format, lint, types, floors, unit and contract tests: under two minutes
+	$(PYTEST) -m "not slow and not spark and not browser" tests/unit tests/contracts
+
+lint: setup
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup  ## put the code into the house format
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+lock: .venv/.ready  ## resolve the dependencies anew into requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --upgrade \
+		--extra dev --extra spark --no-emit-index-url --no-annotate --custom-compile-command "make lock" \
+		--quiet --output-file requirements.lock
+
+bench: setup  ## run the benchmarks; each prints ratios against a peer in the same run
+	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+
+clean:  ## remove what the tools left; stores and .venv stay
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache spark-warehouse \
+		metastore_db derby.log
+	find . -path ./.venv -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
