@@ -1,0 +1,175 @@
+"""Which chains are there, what do they call themselves, and what does an address look like on each?"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+
+import pyarrow as pa
+
+
+def data_path(name: str) -> Path:
+    """Return where a file of ours under data/ lies."""
+    return Path(__file__).resolve().parents[2] / "data" / name
+
+
+ANY_EVM = "evm"  # the chain of a claim that holds on every EVM chain
+
+# Full-match patterns per family; they are RE2 and Python regular expressions alike.
+ADDRESS_PATTERNS: Mapping[str, str] = MappingProxyType(
+    {
+        "evm": r"0x[0-9a-f]{40}",
+        "bitcoin": (
+            r"(?:[1-9A-HJ-NP-Za-km-z]{25,112}"  # base58: P2PKH, P2SH, and longer forms of the relatives
+            r"|(?:bc|tb|ltc|dgb)1[02-9ac-hj-np-z]{6,87}"  # bech32, in lower case
+            r"|(?:[a-z]{3,12}:)?[qpz][02-9ac-hj-np-z]{41,60})"  # cashaddr
+        ),
+        "other": r"[!-~]{1,128}",
+    }
+)
+
+_NUMERIC = re.compile(r"(?:eip155:)?([1-9][0-9]{0,18})")
+
+
+@dataclass(frozen=True, slots=True)
+class ChainFacts:
+    """One chain: `family` decides the form of addresses; `price_symbol` is None where the coin is never priced."""
+
+    slug: str
+    name: str
+    family: str
+    native_symbol: str
+    native_decimals: int
+    price_symbol: str | None
+    caip2: str | None
+    chain_id: int | None = None
+    aliases: tuple[str, ...] = ()
+
+
+@lru_cache(maxsize=1)
+def load_chains() -> Mapping[str, ChainFacts]:
+    """Return every listed chain by slug, the pseudo chain `evm` among them (data/chains.toml)."""
+    with data_path("chains.toml").open("rb") as file:
+        rows = tomllib.load(file)
+    return MappingProxyType({slug: _read_chain(slug, row) for slug, row in rows.items()})
+
+
+def _read_chain(slug: str, row: Mapping[str, object]) -> ChainFacts:
+    chain_id = row.get("id")
+    if chain_id is not None and not isinstance(chain_id, int):
+        raise ValueError(f"data/chains.toml: id of {slug} is not a number: {chain_id!r}")
+    caip2 = f"eip155:{chain_id}" if chain_id is not None else row.get("caip2")
+    aliases = row.get("aliases", [])
+    return ChainFacts(
+        slug=slug,
+        name=str(row["name"]),
+        family=str(row["family"]),
+        native_symbol=str(row["native"]),
+        native_decimals=int(str(row["decimals"])),
+        price_symbol=str(row.get("price", row["native"])) or None,
+        caip2=str(caip2) if caip2 else None,
+        chain_id=chain_id,
+        aliases=tuple(str(alias) for alias in aliases) if isinstance(aliases, list) else (),
+    )
+
+
+@lru_cache(maxsize=1)
+def _chain_names() -> Mapping[str, str]:
+    names: dict[str, str] = {}
+    for chain in load_chains().values():
+        spellings = {chain.slug, *chain.aliases} | {name for name in (chain.caip2,) if name}
+        spellings |= {str(chain.chain_id)} if chain.chain_id is not None else set()
+        for spelling in sorted(spellings):
+            if names.setdefault(_fold_name(spelling), chain.slug) != chain.slug:
+                raise ValueError(f"data/chains.toml: {spelling!r} names {names[_fold_name(spelling)]} and {chain.slug}")
+    return MappingProxyType(names)
+
+
+def _fold_name(text: str) -> str:
+    return text.strip().casefold().replace(" ", "_").replace("-", "_")
+
+
+def resolve_chain(text: str | None) -> str | None:
+    """Return the slug for a chain's name, alias, EIP-155 id or CAIP-2 name; None where it is no chain we know.
+
+    A numeric id that is not listed is still an EVM chain: it becomes `eip155:<id>`.
+    """
+    if text is None or not text.strip():
+        return None
+    slug = _chain_names().get(_fold_name(text))
+    if slug is not None:
+        return slug
+    number = _NUMERIC.fullmatch(text.strip())
+    return None if number is None else _chain_names().get(number[1], f"eip155:{number[1]}")
+
+
+def find_chain(slug: str) -> ChainFacts:
+    """Return the facts of a resolved slug, also of an unlisted `eip155:<id>` (raises KeyError for any other)."""
+    chains = load_chains()
+    if slug in chains or not slug.startswith("eip155:"):
+        return chains[slug]
+    return ChainFacts(slug, f"EVM chain {slug[7:]}", "evm", "", 18, None, slug, int(slug[7:]))
+
+
+def resolve_chains(texts: list[str]) -> pa.Table:
+    """Return `chain_text, chain, family` for the distinct texts of a file; `chain` is null for unknown ones.
+
+    For joins in SQL: a file has few distinct chains, so they are resolved once and not per row.
+    """
+    slugs = [resolve_chain(text) for text in texts]
+    families = [None if slug is None else find_chain(slug).family for slug in slugs]
+    return pa.table(
+        {
+            "chain_text": pa.array(texts, pa.string()),
+            "chain": pa.array(slugs, pa.string()),
+            "family": pa.array(families, pa.string()),
+        }
+    )
+
+
+def chain_families() -> pa.Table:
+    """Return `chain, family, chain_id, native_symbol, native_decimals, price_symbol, caip2` of every listed chain."""
+    chains = list(load_chains().values())
+    return pa.table(
+        {
+            "chain": pa.array([c.slug for c in chains], pa.string()),
+            "family": pa.array([c.family for c in chains], pa.string()),
+            "chain_id": pa.array([c.chain_id for c in chains], pa.int64()),
+            "native_symbol": pa.array([c.native_symbol for c in chains], pa.string()),
+            "native_decimals": pa.array([c.native_decimals for c in chains], pa.int32()),
+            "price_symbol": pa.array([c.price_symbol for c in chains], pa.string()),
+            "caip2": pa.array([c.caip2 for c in chains], pa.string()),
+        }
+    )
+
+
+def address_pattern(family: str) -> str:
+    """Return the regular expression a whole address of that family must match, after `normalise_address_sql`."""
+    return ADDRESS_PATTERNS[family]
+
+
+def normalise_address_sql(address: str, family: str) -> str:
+    """Return a SQL expression for the chain's own form of an address; the arguments are column names of ours.
+
+    EVM addresses are lowered (XDC writes `xdc` for `0x`), bech32 and cashaddr too; base58 keeps its case.
+    """
+    trimmed = f"trim({address})"
+    return (
+        f"case when {family} = 'evm' then regexp_replace(lower({trimmed}), '^xdc([0-9a-f]{{40}})$', '0x\\1') "
+        f"when {family} = 'bitcoin' and regexp_matches(lower({trimmed}), '^((bc|tb|ltc|dgb)1|[a-z]{{3,12}}:)') "
+        f"then lower({trimmed}) else {trimmed} end"
+    )
+
+
+def is_address_sql(address: str, family: str) -> str:
+    """Return a SQL condition that a normalised address has the form of its family; null counts as false."""
+    cases = " ".join(
+        f"when {family} = '{name}' then regexp_full_match({address}, '{pattern}')"
+        for name, pattern in ADDRESS_PATTERNS.items()
+    )
+    return f"coalesce(case {cases} else false end, false)"
