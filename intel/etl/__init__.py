@@ -1,0 +1,1 @@
+"""What is a clean row? Pure functions from raw batches to clean ones; bad rows become counted issues."""

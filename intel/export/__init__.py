@@ -1,0 +1,1 @@
+"""How do results leave the platform? Files, graphs and other tools' formats."""

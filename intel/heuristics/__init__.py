@@ -1,0 +1,1 @@
+"""Which rules find evidence? One file per heuristic, all of the same shape."""

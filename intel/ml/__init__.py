@@ -1,0 +1,1 @@
+"""What can be learnt from behaviour? Features, roles and their calibration."""

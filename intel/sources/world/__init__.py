@@ -1,0 +1,1 @@
+"""What would a ledger look like whose truth we know? A simulated economy."""

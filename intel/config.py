@@ -1,0 +1,45 @@
+"""Which settings hold in this process, and where do our own data files stand?"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from intel.errors import BadInput
+
+_PACKAGE = Path(__file__).resolve().parent
+_DATA_DIRS = (_PACKAGE / "_data", _PACKAGE.parent / "data")  # in a wheel; in a checkout
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment decides. Nothing else in the package reads it."""
+
+    store: Path = Path("store")  # INTEL_STORE
+    data_mirror: Path | None = None  # INTEL_DATA_MIRROR: a local copy of the public data sets
+    required_parts: frozenset[str] = frozenset()  # INTEL_REQUIRE: test parts that must not be skipped
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read the INTEL_* variables; an empty one counts as not set."""
+    store = environment.get("INTEL_STORE", "").strip()
+    mirror = environment.get("INTEL_DATA_MIRROR", "").strip()
+    parts = environment.get("INTEL_REQUIRE", "").split(",")
+    return Settings(
+        store=Path(store) if store else Path("store"),
+        data_mirror=Path(mirror).expanduser() if mirror else None,
+        required_parts=frozenset(part.strip() for part in parts if part.strip()),
+    )
+
+
+def data_path(name: str) -> Path:
+    """Return the path of one of our own data files, such as "chains.toml".
+
+    Raises BadInput when neither the installed package nor a checkout has it.
+    """
+    for folder in _DATA_DIRS:
+        if (folder / name).exists():
+            return folder / name
+    raise BadInput(f"no data file {name!r}", hint=f"looked in {' and '.join(str(d) for d in _DATA_DIRS)}")
