@@ -7,16 +7,11 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from types import MappingProxyType
 
 import pyarrow as pa
 
-
-def data_path(name: str) -> Path:
-    """Return where a file of ours under data/ lies."""
-    return Path(__file__).resolve().parents[2] / "data" / name
-
+from intel.config import data_path
 
 ANY_EVM = "evm"  # the chain of a claim that holds on every EVM chain
 
