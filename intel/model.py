@@ -129,23 +129,33 @@ class CoverageRange:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whom a question is about: `address_ids` are its members in the ledger (sorted), `addresses` all of them."""
+    """Whom a question is about: `address_ids` are its members in the ledger (sorted), `addresses` all of them.
+
+    Of an entity `addresses` holds the first 100 and `address_count` counts all; `left_out` counts the probable ones
+    that tier `confirmed` leaves out.
+    """
 
     kind: Literal["address", "entity"]
     name: str
     addresses: tuple[Address, ...]
     address_ids: tuple[int, ...]
     entity_id: str | None = None
+    tier: Tier = "confirmed"
+    address_count: int = 0
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """Net amount of one asset. `amount` is exact, in whole tokens where decimals are known, else in base units."""
+    """Net amount of one asset. `amount` is exact, in whole tokens where decimals are known, else in base units.
+
+    It is None for an oversize asset, whose values are listed but never summed.
+    """
 
     chain: str
     token: str | None
     symbol: str | None
-    amount: Decimal
+    amount: Decimal | None
     value_usd: float | None
     token_id: str | None = None
     decimals: int | None = None

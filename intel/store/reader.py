@@ -1,0 +1,218 @@
+"""How does everybody read a finished build? One read-only DuckDB per process and build, a cursor per thread."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import duckdb
+
+from intel.errors import NoSnapshot, StoreError
+from intel.store.connection import Connection, open_connection
+from intel.store.ddl import read_tables
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+T = TypeVar("T")
+
+_LAYERS = ("facts", "beliefs")
+_BATCH_ROWS = 100_000
+
+# One DuckDB per snapshot directory and process: connecting twice would double memory and caches.
+_open: dict[Path, tuple[Connection, int]] = {}
+_open_lock = threading.Lock()
+
+
+class Reader:
+    """A consistent, read-only view of one build; threads may share it, each gets its own cursor.
+
+    `build_id` None means the current build. `memory` and `threads` hold for the whole process and build: the first
+    reader decides. Raises NoSnapshot for a store without a finished build, StoreError for a damaged one.
+    """
+
+    def __init__(
+        self, store: Path | str, build_id: str | None = None, *, memory: str = "4GB", threads: int = 2
+    ) -> None:
+        self.store = Path(store)
+        self.build_id = build_id or _read_current(self.store)
+        self.path = (self.store / "snapshots" / self.build_id).absolute()
+        self.manifest = _read_manifest(self.path, self.build_id)
+        self._connection = _acquire(self.path, self.manifest, memory, threads)
+        self._local = threading.local()
+        self._known: dict[object, Any] = {}
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def query(self, sql: str, params: Sequence[object] | dict[str, object] | None = None) -> list[tuple[Any, ...]]:
+        """Run one statement on this thread's cursor and return all rows."""
+        return _run(self._cursor(), sql, params).fetchall()
+
+    def arrow(self, sql: str, params: Sequence[object] | dict[str, object] | None = None) -> pa.Table:
+        """Run one query and return all rows as an Arrow table."""
+        return _run(self._cursor(), sql, params).to_arrow_table()
+
+    def batches(
+        self, sql: str, params: Sequence[object] | dict[str, object] | None = None, *, rows: int = _BATCH_ROWS
+    ) -> Iterator[pa.RecordBatch]:
+        """Run one query and yield its rows in Arrow batches; the thread's cursor is taken until the last one."""
+        yield from _run(self._cursor(), sql, params).to_arrow_reader(rows)
+
+    def load(self, name: str, table: pa.Table) -> None:
+        """Make an Arrow table the temporary table `name` (one of our own names) of this thread's cursor."""
+        cursor = self._cursor()
+        cursor.register("loaded_arrow", table)
+        cursor.execute(f"create or replace temp table {name} as select * from loaded_arrow")
+        cursor.unregister("loaded_arrow")
+
+    def prepare(self, slot: str, key: object, make: Callable[[], None]) -> None:
+        """Call `make`, which fills temporary tables of this thread, unless `slot` was last made for the same key."""
+        if self._local.__dict__.setdefault("slots", {}).get(slot) == key:
+            return
+        self._local.slots[slot] = None
+        make()
+        self._local.slots[slot] = key
+
+    def once(self, key: object, compute: Callable[[], T]) -> T:
+        """Return what `compute` returned the first time for `key`: facts of the build, which never change."""
+        if key not in self._known:
+            value = compute()
+            with self._lock:
+                self._known.setdefault(key, value)
+        known: T = self._known[key]
+        return known
+
+    def fork(self) -> Reader:
+        """Return a second reader of the same build, for a stream that must not share this thread's cursor."""
+        return Reader(self.store, self.build_id)
+
+    def close(self) -> None:
+        """Let go of the build; the last reader of the process closes its files."""
+        if not self._closed:
+            self._closed = True
+            self._local = threading.local()
+            _release(self.path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_closed", True) is False:
+            self.close()
+
+    def _cursor(self) -> Connection:
+        if self._closed:
+            raise StoreError(f"build {self.build_id} was closed", "open the store again: intel.open(...)")
+        cursor: Connection | None = getattr(self._local, "cursor", None)
+        if cursor is None:
+            cursor = self._connection.cursor()
+            cursor.execute("set timezone = 'UTC'")
+            self._local.cursor = cursor
+        return cursor
+
+
+def _run(cursor: Connection, sql: str, params: Sequence[object] | dict[str, object] | None) -> Connection:
+    try:
+        return cursor.execute(sql, params or [])
+    except duckdb.OutOfMemoryException as error:
+        raise StoreError(f"the query needs more memory than allowed: {error}", "raise --memory") from error
+    except duckdb.IOException as error:
+        raise StoreError(f"the snapshot cannot be read: {error}", "run `intel doctor`, then `intel build`") from error
+
+
+def _read_current(store: Path) -> str:
+    if not store.is_dir():
+        raise NoSnapshot(f"there is no store at {store}", "point --store or INTEL_STORE at one, or run `intel demo`")
+    current = store / "current"
+    build_id = current.read_text(encoding="utf-8").strip() if current.is_file() else ""
+    if not build_id:
+        raise NoSnapshot(f"the store {store} holds no finished build", "run `intel build`")
+    return build_id
+
+
+def _read_manifest(path: Path, build_id: str) -> dict[str, Any]:
+    manifest = path / "manifest.json"
+    if not re.fullmatch(r"[\w.-]+", build_id) or not path.is_dir():
+        raise NoSnapshot(f"there is no build {build_id!r} in {path.parent}", "`intel snapshots list` names the builds")
+    if not manifest.is_file():
+        raise NoSnapshot(f"build {build_id} was never finished: it has no manifest.json", "run `intel build` again")
+    try:
+        content = json.loads(manifest.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise StoreError(f"{manifest} is no JSON: {error}", "run `intel build` again") from error
+    if not isinstance(content, dict):
+        raise StoreError(f"{manifest} is no JSON object", "run `intel build` again")
+    return content
+
+
+def _layer_file(path: Path, manifest: dict[str, Any], layer: str) -> Path:
+    shared = manifest.get("facts_dir") if layer == "facts" else None
+    folder = path.parent / str(shared) if shared else path
+    return folder / f"{layer}.duckdb"
+
+
+def _acquire(path: Path, manifest: dict[str, Any], memory: str, threads: int) -> Connection:
+    with _open_lock:
+        con, users = _open.get(path) or (_attach(path, manifest, memory, threads), 0)
+        _open[path] = (con, users + 1)
+        return con
+
+
+def _release(path: Path) -> None:
+    with _open_lock:
+        con, users = _open[path]
+        if users > 1:
+            _open[path] = (con, users - 1)
+        else:
+            del _open[path]
+            con.close()
+
+
+def _attach(path: Path, manifest: dict[str, Any], memory: str, threads: int) -> Connection:
+    con = open_connection(memory=memory, threads=threads)
+    # DuckDB makes and removes this folder itself, and only when a query spills.
+    con.execute("set temp_directory = ?", [str(Path(tempfile.gettempdir()) / f"intel-reader-{os.getpid()}")])
+    for layer in _LAYERS:
+        file = _layer_file(path, manifest, layer)
+        if not file.is_file():
+            raise StoreError(f"build {path.name} lacks {file.name}: {file}", "run `intel build` to make a new build")
+        try:
+            # ATTACH takes no parameters; a quote in the path is doubled.
+            con.execute(f"attach '{str(file).replace(chr(39), chr(39) * 2)}' as {layer} (read_only)")
+        except duckdb.Error as error:
+            raise StoreError(f"{file} cannot be opened: {error}", "run `intel build` to make a new build") from error
+        _check_schema(con, layer, path.name)
+    return con
+
+
+def _check_schema(con: Connection, layer: str, build_id: str) -> None:
+    rows = con.execute(
+        "select table_name, column_name from duckdb_columns() where database_name = ? and not internal", [layer]
+    ).fetchall()
+    found = {(str(table), str(column)) for table, column in rows}
+    missing = sorted(_wanted_columns(layer) - found)
+    if missing:
+        table, column = missing[0]
+        raise StoreError(
+            f"build {build_id} has another schema: {layer}.{table}.{column} is missing ({len(missing)} in all)",
+            "it was made by another version: run `intel build`",
+        )
+
+
+@cache
+def _wanted_columns(layer: str) -> frozenset[tuple[str, str]]:
+    wanted = set()
+    for table, body in read_tables()[layer].items():
+        plain = re.sub(r"\([^)]*\)", "", re.sub(r"--[^\n]*", "", body))
+        wanted |= {(table, part.split()[0]) for part in plain.split(",") if part.strip()}
+    return frozenset(wanted)
