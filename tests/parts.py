@@ -1,0 +1,65 @@
+"""Is a part of the test machine here that Python alone does not bring? If not, the test says so and is skipped."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from intel.config import read_settings
+
+OLDEST_JAVA = 17  # the oldest Spark 4 runs on
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def find_java() -> str | None:
+    """Return the path of a Java that is new enough and starts: JAVA_HOME's first, then the one on the PATH."""
+    homes = [str(Path(home, "bin", "java")) for home in [os.environ.get("JAVA_HOME")] if home]
+    for java in [*homes, shutil.which("java")]:
+        if java and _read_java_version(java) >= OLDEST_JAVA:
+            return java
+    return None
+
+
+@cache
+def _read_java_version(java: str) -> int:
+    try:
+        answer = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=60, check=True).stderr
+    except (OSError, subprocess.SubprocessError):
+        return 0
+    version = re.search(r'version "(\d+)', answer)
+    return int(version.group(1)) if version else 0
+
+
+def find_browser() -> str | None:
+    """Return the path of the first Chromium found."""
+    return next((path for name in BROWSERS if (path := shutil.which(name))), None)
+
+
+def find_spark() -> str | None:
+    """Return Java's path where both pyspark and a Java for it are there."""
+    return find_java() if importlib.util.find_spec("pyspark") else None
+
+
+# name -> (finder, what is missing when it finds nothing)
+PARTS: Mapping[str, tuple[Callable[[], str | None], str]] = {
+    "spark": (find_spark, f"pyspark (extra `spark`) or Java >= {OLDEST_JAVA}"),
+    "browser": (find_browser, f"a browser on the PATH ({', '.join(BROWSERS)})"),
+}
+
+
+def require_part(name: str) -> str:
+    """Return where the part is; a missing one skips the test, or fails it when INTEL_REQUIRE names the part."""
+    find, missing = PARTS[name]
+    if (found := find()) is not None:
+        return found
+    if name in read_settings().required_parts:
+        pytest.fail(f"{name} is named in INTEL_REQUIRE and missing: {missing}", pytrace=False)
+    pytest.skip(f"{name} is missing: {missing}")
