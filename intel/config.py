@@ -19,6 +19,8 @@ class Settings:
 
     store: Path = Path("store")  # INTEL_STORE
     data_mirror: Path | None = None  # INTEL_DATA_MIRROR: a local copy of the public data sets
+    memory: str = "8GB"  # INTEL_MEMORY: bound of ingest and build
+    threads: int = 2  # INTEL_THREADS
     required_parts: frozenset[str] = frozenset()  # INTEL_REQUIRE: test parts that must not be skipped
 
 
@@ -30,6 +32,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         store=Path(store) if store else Path("store"),
         data_mirror=Path(mirror).expanduser() if mirror else None,
+        memory=environment.get("INTEL_MEMORY", "").strip() or "8GB",
+        threads=int(environment.get("INTEL_THREADS", "").strip() or os.cpu_count() or 2),
         required_parts=frozenset(part.strip() for part in parts if part.strip()),
     )
 

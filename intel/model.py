@@ -103,6 +103,7 @@ class RunReport:
     commit_id: str
     rows: Mapping[str, int]
     bad_rows: int
+    replaced: int = 0  # older rows of the same source that these rows took the place of
     issues: tuple[DataIssue, ...] = ()
 
     @property

@@ -7,6 +7,9 @@ from pathlib import Path
 import duckdb
 
 Connection = duckdb.DuckDBPyConnection
+DatabaseError = duckdb.Error
+# What a damaged file raises; a mistake in our own SQL must not pass for one.
+ReadError = (duckdb.IOException, duckdb.InvalidInputException, duckdb.DataError, duckdb.SerializationException)
 
 
 def open_connection(*, memory: str = "8GB", threads: int = 2, spill: Path | None = None) -> Connection:

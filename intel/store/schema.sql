@@ -108,7 +108,7 @@ create table lake.actors (
 create table lake.coverage (
     dataset varchar, chain varchar, kind varchar, source varchar,
     first_block bigint, last_block bigint, first_time timestamp, last_time timestamp,
-    rows bigint
+    rows bigint                      -- null: not counted
 );
 
 -- Rows that were not taken as they are, and why. Counted per run and code; `value` and `hint` are examples of that kind.

@@ -1,0 +1,184 @@
+"""Which files does a path mean, and how is each opened as a table?
+
+Parquet, CSV and JSON lines (also .gz) become DuckDB views whose rows know their file and row number, so that a bad
+row can be named. Text formats are read as text: types are decided by the cleaner, never guessed by a sniffer.
+"""
+
+from __future__ import annotations
+
+import csv
+import glob
+import gzip
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from io import TextIOWrapper
+from itertools import islice
+from pathlib import Path
+from typing import Any, TextIO
+
+from intel.errors import BadInput
+from intel.store import Connection, DatabaseError
+
+_KINDS = {".parquet": "parquet", ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
+_JSON_SNIFF_LINES = 1_000
+FILE_COLUMN, ROW_COLUMN = "intel_file", "intel_row"
+
+
+@dataclass(frozen=True, slots=True)
+class RawTable:
+    """Files of one shape, opened as view `name`; `columns` maps the source's column names to DuckDB types."""
+
+    name: str
+    files: tuple[Path, ...]
+    columns: dict[str, str]
+    malformed: str | None = None  # query that yields (file, line, text) of lines the reader could not split
+
+
+def expand_paths(paths: Sequence[str | Path]) -> list[Path]:
+    """Return the data files that files, folders and globs stand for, sorted, each once.
+
+    Raises BadInput for a path that matches nothing or a file of an unknown kind named directly.
+    """
+    found: dict[Path, None] = {}
+    for path in paths:
+        matches = sorted(Path(match) for match in glob.glob(str(path), recursive=True))
+        if not matches:
+            raise BadInput(f"no such file or folder: {path}", "check the spelling; globs must be quoted in the shell")
+        for match in matches:
+            if match.is_dir():
+                found.update(dict.fromkeys(p for p in sorted(match.rglob("*")) if p.is_file() and file_kind(p)))
+            elif file_kind(match):
+                found[match] = None
+            else:
+                raise BadInput(f"cannot tell the format of {match}", "use .parquet, .csv or .jsonl, also with .gz")
+    if not found:
+        raise BadInput(f"no data files in {', '.join(map(str, paths))}", "expected .parquet, .csv or .jsonl files")
+    return sorted(found)
+
+
+def file_kind(path: Path) -> str | None:
+    """Return parquet, csv or jsonl by the name's ending, or None."""
+    suffixes = [s.lower() for s in path.suffixes]
+    if suffixes and suffixes[-1] == ".gz":
+        suffixes.pop()
+    return _KINDS.get(suffixes[-1]) if suffixes else None
+
+
+def quote_name(name: str) -> str:
+    """Return a column name of a file as a SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def open_files(con: Connection, files: Sequence[Path]) -> list[RawTable]:
+    """Open files as views raw_0, raw_1, ...: one view for all files of equal kind and columns.
+
+    Raises BadInput, naming the file, for what cannot be opened at all (truncated, not what its name says, no header).
+    """
+    groups: dict[tuple[str, tuple[tuple[str, str], ...]], list[Path]] = {}
+    for path in files:
+        kind = file_kind(path) or ""
+        columns = _read_columns(con, path, kind)
+        if columns:  # an empty text file has no columns and no rows: nothing to take, nothing wrong
+            groups.setdefault((kind, tuple(columns.items())), []).append(path)
+    tables = []
+    for number, ((kind, columns), members) in enumerate(groups.items()):
+        opened = RawTable(f"raw_{number}", tuple(members), dict(columns))
+        tables.append(_OPENERS[kind](con, opened))
+    return tables
+
+
+def _read_columns(con: Connection, path: Path, kind: str) -> dict[str, str]:
+    try:
+        if kind == "parquet":
+            relation = con.read_parquet(str(path))
+            return dict(zip(relation.columns, map(str, relation.types), strict=True))
+        with _open_text(path) as lines:
+            if kind == "csv":
+                header = next(csv.reader([lines.readline()], delimiter=_delimiter(path)), [])
+                names = [name.strip().lstrip("\ufeff") for name in header]
+            else:
+                names = _json_keys(islice(lines, _JSON_SNIFF_LINES))
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}", _ENCODING_HINT) from error
+    except (DatabaseError, OSError, EOFError, gzip.BadGzipFile) as error:
+        first = str(error).splitlines()[0]
+        raise BadInput(f"{path} cannot be read as {kind}: {first}", _TRUNCATED_HINT) from error
+    if len(set(names)) != len(names) or "" in names:
+        raise BadInput(f"{path} has an empty or repeated column name: {names}", "the first line must name the columns")
+    return dict.fromkeys(names, "VARCHAR")
+
+
+_ENCODING_HINT = "convert it to UTF-8 first, for example with: iconv -f latin1 -t utf-8"
+_TRUNCATED_HINT = "the file may be truncated or of another kind than its name says; nothing of this run was taken"
+
+
+def _open_text(path: Path) -> TextIO:
+    if path.suffix.lower() == ".gz":
+        return TextIOWrapper(gzip.open(path), encoding="utf-8", newline="")
+    return path.open(encoding="utf-8", newline="")
+
+
+def _delimiter(path: Path) -> str:
+    return "\t" if ".tsv" in [s.lower() for s in path.suffixes] else ","
+
+
+def _json_keys(lines: Iterable[str]) -> list[str]:
+    keys: dict[str, None] = {}
+    for line in lines:
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue  # counted later as malformed, with its line number
+        if isinstance(row, dict):
+            keys.update(dict.fromkeys(map(str, row)))
+    return list(keys)
+
+
+def _open_parquet(con: Connection, table: RawTable) -> RawTable:
+    relation = con.read_parquet([str(p) for p in table.files], filename=True, file_row_number=True)
+    relation.to_view(f"{table.name}_files", replace=True)
+    con.execute(
+        f"create or replace temp view {table.name} as select * rename (filename as {FILE_COLUMN}, "
+        f"file_row_number as {ROW_COLUMN}) from {table.name}_files"
+    )
+    return table
+
+
+def _open_csv(con: Connection, table: RawTable) -> RawTable:
+    paths: Any = [str(p) for p in table.files]  # the stubs know one path only
+    relation = con.read_csv(
+        paths, header=True, auto_detect=False, delimiter=_delimiter(table.files[0]),
+        quotechar='"', escapechar='"', columns=dict.fromkeys(table.columns, "VARCHAR"), filename=True,
+        ignore_errors=True, store_rejects=True, rejects_table="csv_rejects", rejects_scan="csv_scans",
+    )  # fmt: skip
+    relation.to_view(f"{table.name}_files", replace=True)
+    con.execute(
+        f"create or replace temp view {table.name} as select * rename (filename as {FILE_COLUMN}), "
+        f"row_number() over () as {ROW_COLUMN} from {table.name}_files"
+    )
+    malformed = (
+        "select s.file_path, r.line, r.csv_line from csv_rejects r "
+        "join csv_scans s on s.scan_id = r.scan_id and s.file_id = r.file_id order by 1, 2"
+    )
+    return RawTable(table.name, table.files, table.columns, malformed)
+
+
+def _open_jsonl(con: Connection, table: RawTable) -> RawTable:
+    paths: Any = [str(p) for p in table.files]  # the stubs know one path only
+    relation = con.read_json(
+        paths, format="newline_delimited", ignore_errors=True, filename=True,
+        columns=dict.fromkeys(table.columns, "VARCHAR"),
+    )  # fmt: skip
+    relation.to_view(f"{table.name}_files", replace=True)
+    con.execute(
+        f"create or replace temp view {table.name} as select * rename (filename as {FILE_COLUMN}), "
+        f"row_number() over () as {ROW_COLUMN} from {table.name}_files"
+    )
+    # The reader turns a line that is no JSON object into a row of nulls.
+    nothing = " and ".join(f"{quote_name(column)} is null" for column in table.columns)
+    malformed = f"select {FILE_COLUMN}, {ROW_COLUMN}, null from {table.name} where {nothing} order by 1, 2"
+    return RawTable(table.name, table.files, table.columns, malformed)
+
+
+_OPENERS = {"parquet": _open_parquet, "csv": _open_csv, "jsonl": _open_jsonl}
