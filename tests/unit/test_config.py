@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from intel.config import Settings, data_path, read_settings
+from intel.config import data_path, read_settings
 from intel.errors import BadInput
 
 
 def test_nothing_set_gives_the_defaults() -> None:
-    assert read_settings({}) == Settings(store=Path("store"), data_mirror=None, required_parts=frozenset())
+    settings = read_settings({})
+    assert (settings.store, settings.data_mirror, settings.required_parts) == (Path("store"), None, frozenset())
 
 
 def test_an_empty_variable_counts_as_not_set() -> None:
@@ -20,7 +21,9 @@ def test_an_empty_variable_counts_as_not_set() -> None:
 
 def test_variables_are_read() -> None:
     settings = read_settings({"INTEL_STORE": "a/b", "INTEL_DATA_MIRROR": "/m", "INTEL_REQUIRE": "spark, browser"})
-    assert settings == Settings(Path("a/b"), Path("/m"), frozenset({"spark", "browser"}))
+    assert settings.store == Path("a/b")
+    assert settings.data_mirror == Path("/m")
+    assert settings.required_parts == {"spark", "browser"}
 
 
 def test_data_file_of_the_checkout_is_found() -> None:
