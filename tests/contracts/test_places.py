@@ -69,7 +69,9 @@ def test_sql_is_lower_case() -> None:
 
 
 def test_rule_sql_runs_on_both_engines() -> None:
-    assert not find_texts(BARRED_SQL, list_python_files("intel/heuristics"))
+    # dialect.py names what it bars; it is the thorough check, this one needs no parser.
+    rules = [path for path in list_python_files("intel/heuristics") if path.name != "dialect.py"]
+    assert not find_texts(BARRED_SQL, rules)
 
 
 @pytest.mark.parametrize(
