@@ -1,0 +1,117 @@
+"""Who are the people, and when does each of them act? Wallets, tastes, hours and a power law of activity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from intel.sources.world.market import PAID_IN, POL, POLYGON_USDX, Floats, Ints
+from intel.sources.world.town import EXCHANGES, MAIN, PEOPLE_START, SECONDARY, Town
+
+MAKER, COMPANY = 0, 1  # the market maker and the payroll company act like very busy people
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """One row per person; person i has `wallets[i]` wallets from number `first[i]` on, the first is the main one."""
+
+    owner: Ints
+    first: Ints
+    wallets: Ints
+    hour: Floats  # of the day, UTC, around which they act
+    weekend: Floats  # chance that an action planned for a weekend happens then
+    start: Ints  # day of the first action
+    stop: Ints
+    activity: Floats  # relative, sums to 1
+    wealth: Floats  # usual payment in USD
+    exchanges: Ints  # shape (people, 2): index of the exchange they use first and second
+    tastes: Ints  # shape (people, 3): assets
+    is_far: npt.NDArray[np.bool_]  # also acts on the second chain
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Actions of people: who, with which wallet, when (seconds), worth how much, in which asset."""
+
+    person: Ints
+    wallet: Ints
+    time: Ints
+    usd: Floats
+    asset: Ints
+
+    def at(self, chosen: Ints) -> Events:
+        """The chosen ones."""
+        return Events(self.person[chosen], self.wallet[chosen], self.time[chosen], self.usd[chosen], self.asset[chosen])
+
+
+def settle_people(town: Town, count: int) -> People:
+    """Draw `count` people with their wallets, and say who funds each wallet."""
+    rng, cast = town.rng, town.cast
+    owner = np.array(
+        [cast.add_owner("Pumpernickel Trading", "fund_otc"), cast.add_owner("Haberdash Works", "organisation")]
+        + [cast.add_owner(None, "other") for _ in range(count - 2)]
+    )
+    wallets = np.minimum(rng.geometric(0.62, count), 8)
+    wallets[:2] = 3
+    first = cast.size + np.cumsum(wallets) - wallets
+    cast.add_accounts("market_maker", int(owner[MAKER]), 3)
+    cast.add_accounts("organisation", int(owner[COMPANY]), 3)
+    cast.add_accounts("person", np.repeat(owner[2:], wallets[2:]), int(wallets[2:].sum()))
+    start = (rng.beta(1.0, 2.2, count) * (town.days - 30)).astype(np.int64) + 2
+    stop = np.minimum(start + 1 + rng.exponential(town.days * 0.6, count).astype(np.int64), town.days - 1)
+    start[:2], stop[:2] = 2, town.days - 1
+    activity = rng.pareto(1.3, count) + 0.3
+    activity[:2] = activity.sum() * 0.02
+    wealth = rng.lognormal(np.log(250), 1.4, count)
+    wealth[:2] = 60_000, 9_000
+    weights = np.array([share for _, share, _ in EXCHANGES])
+    people = People(
+        owner=owner, first=first, wallets=wallets, start=start, stop=stop, wealth=wealth,
+        hour=rng.choice([1.0, 8.0, 13.0, 19.0], count, p=[0.15, 0.25, 0.35, 0.25]) + rng.normal(0, 1.5, count),
+        weekend=rng.uniform(0.3, 1.0, count), activity=activity / activity.sum(),
+        exchanges=rng.choice(len(EXCHANGES), (count, 2), p=weights), tastes=_draw_tastes(rng, count),
+        is_far=rng.random(count) < 0.2,
+    )  # fmt: skip
+    _back_people(town, people)
+    return people
+
+
+def _draw_tastes(rng: np.random.Generator, count: int) -> Ints:
+    weights = 1.0 / np.arange(1, len(PAID_IN) + 1)
+    return rng.choice(PAID_IN, (count, 3), p=weights / weights.sum())
+
+
+def _back_people(town: Town, people: People) -> None:
+    """Main wallets are funded from an exchange, the others mostly by the main wallet: what an analyst hopes for."""
+    rng = town.rng
+    desks = np.array([exchange.desk for exchange in town.exchanges])[people.exchanges[:, 0]]
+    town.back(MAIN, people.first, desks, 1 + rng.zipf(1.7, len(desks)).clip(max=12))
+    person = np.repeat(np.arange(len(people.owner)), people.wallets)
+    wallet = np.arange(people.first[0], people.first[0] + len(person))
+    second = wallet != people.first[person]
+    person, wallet = person[second], wallet[second]
+    by_exchange = rng.random(len(wallet)) < town.knobs.wallets_funded_by_exchange
+    parts = 1 + rng.zipf(2.0, len(wallet)).clip(max=6)
+    town.back(SECONDARY, wallet[~by_exchange], people.first[person[~by_exchange]], parts[~by_exchange])
+    town.back(MAIN, wallet[by_exchange], desks[person[by_exchange]], parts[by_exchange])
+
+
+def draw_events(town: Town, people: People, count: int) -> Events:
+    """Draw `count` actions: busy people act more, each in his hours, with his wallets and tastes."""
+    rng = town.rng
+    person = rng.choice(len(people.owner), count, p=people.activity)
+    span = people.stop[person] - people.start[person]
+    day = people.start[person] + (rng.random(count) * (span + 1)).astype(np.int64)
+    moved = (day % 7 >= 5) & (rng.random(count) > people.weekend[person])
+    day = np.where(moved, np.maximum(day - 2, 2), day)
+    hour = (people.hour[person] + rng.normal(0, 2.6, count)) % 24
+    time = day * 86_400 + (hour * 3600).astype(np.int64) + rng.integers(0, 60, count)
+    time = np.clip(time, PEOPLE_START, town.end - 7200)
+    other = (rng.random(count) > 0.6) * rng.integers(0, 8, count) % people.wallets[person]
+    usd = np.clip(people.wealth[person] * rng.lognormal(0, 0.8, count), 30, 5e6)
+    asset = people.tastes[person, rng.choice(3, count, p=[0.6, 0.3, 0.1])]
+    far = people.is_far[person] & (rng.random(count) < 0.3)
+    asset = np.where(far, rng.choice([POL, POLYGON_USDX], count), asset)
+    return Events(person, people.first[person] + other, time, usd, asset)
