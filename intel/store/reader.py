@@ -63,7 +63,8 @@ class Reader:
         self, sql: str, params: Sequence[object] | dict[str, object] | None = None, *, rows: int = _BATCH_ROWS
     ) -> Iterator[pa.RecordBatch]:
         """Run one query and yield its rows in Arrow batches; the thread's cursor is taken until the last one."""
-        yield from _run(self._cursor(), sql, params).to_arrow_reader(rows)
+        stream: pa.RecordBatchReader = _run(self._cursor(), sql, params).to_arrow_reader(rows)
+        yield from stream
 
     def load(self, name: str, table: pa.Table) -> None:
         """Make an Arrow table the temporary table `name` (one of our own names) of this thread's cursor."""

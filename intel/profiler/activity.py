@@ -1,0 +1,61 @@
+"""When was the subject active, and how much?"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from intel.model import Subject
+from intel.profiler.postings import MEMBER, Window, gather_flows, gather_members, inside
+from intel.store.reader import Reader
+
+Step = Literal["day", "week", "month"]
+
+
+def summarise_activity(reader: Reader, subject: Subject, window: Window | None = None) -> dict[str, Any]:
+    """Return first_seen, last_seen, transfers_in, transfers_out, transfers_internal, counterparties, signed.
+
+    Transfers between two members count as internal, once, and neither in nor out. Spam counts: it did happen.
+    `signed` (transactions known to be signed, over all of time) is null where no source tells.
+    """
+    gather_flows(reader, subject, window)
+    row = reader.query(
+        """select min(first_time), max(last_time),
+            coalesce(sum(transfers_in) filter (not is_internal), 0)::bigint,
+            coalesce(sum(transfers_out) filter (not is_internal), 0)::bigint,
+            coalesce(sum(transfers_out) filter (is_internal), 0)::bigint,
+            count(distinct counterparty_id) filter (not is_internal and not is_spam)
+        from flows"""
+    )[0]
+    signed = reader.query(
+        "select sum(signed)::bigint from facts.address_stats p where address_id in (select address_id from members)"
+    )[0][0]
+    return {
+        "first_seen": row[0],
+        "last_seen": row[1],
+        "transfers_in": row[2],
+        "transfers_out": row[3],
+        "transfers_internal": row[4],
+        "counterparties": row[5],
+        "signed": signed,
+    }
+
+
+def tabulate_activity(
+    reader: Reader, subject: Subject, window: Window | None = None, *, step: Step = "month"
+) -> pa.Table:
+    """Return period (its first day), transfers_in, transfers_out, in_usd, out_usd; without those between members."""
+    gather_members(reader, subject)
+    condition, params = inside(window)
+    return reader.arrow(
+        f"""select date_trunc($step, p.block_time)::date as period,
+            count(*) filter (p.direction > 0) as transfers_in, count(*) filter (p.direction < 0) as transfers_out,
+            coalesce(sum(p.value_micro_usd) filter (p.direction > 0), 0)::bigint / 1e6 as in_usd,
+            coalesce(sum(p.value_micro_usd) filter (p.direction < 0), 0)::bigint / 1e6 as out_usd
+        from facts.postings p
+        where {MEMBER} and {condition}
+            and coalesce(p.counterparty_id not in (select address_id from members), true)
+        group by 1 order by 1""",
+        {"step": step, **params},
+    )

@@ -1,0 +1,154 @@
+"""What must a reader know before relying on this profile?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from intel.model import UNRESOLVED_KINDS, Profile, Subject
+from intel.profiler.postings import MEMBER, gather_members
+from intel.store.reader import Reader
+
+
+def list_caveats(reader: Reader, subject: Subject, profile: Profile) -> list[str]:
+    """Return the caveats in plain sentences, the ones about what was seen first."""
+    gather_members(reader, subject)
+    return [
+        *_say_what_was_seen(profile.coverage),
+        *_say_membership(subject, profile),
+        *_say_events(reader),
+        *_say_edges(reader, profile),
+        *_say_transfers(reader),
+        *_say_holdings(profile),
+        *_say_left_out(profile),
+        *_say_evidence(profile),
+        _say_pnl(profile),
+    ]
+
+
+def _say_what_was_seen(coverage: Mapping[str, Any]) -> Iterator[str]:
+    if not coverage["chains"]:
+        yield "No transfer of this subject was seen: what is shown comes from labels alone."
+    for chain in coverage["chains"]:
+        kinds = [kind for kind in chain["kinds"] if kind["dataset"] == "transfers"]
+        if not kinds:
+            yield f"No transfers of {chain['chain']} are in this store."
+        elif not chain["is_whole"]:
+            yield f"Only part of {chain['chain']} was seen: {'; '.join(_say_kind(kind) for kind in kinds)}."
+    if coverage["since"] or coverage["until"]:
+        since, until = coverage["since"] or "the start", coverage["until"] or "the end"
+        yield f"Only the time from {since} to {until} (UTC) is shown."
+
+
+def _say_kind(kind: Mapping[str, Any]) -> str:
+    if kind["first_block"] is None:
+        return f"{kind['kind'] or 'transfers'}, blocks unknown"
+    name = kind["kind"] or "transfers"
+    holes = f", {kind['missing_blocks']:,} of them missing in {kind['holes']:,} holes" if kind["holes"] else ""
+    return f"{name} in blocks {kind['first_block']:,} to {kind['last_block']:,}{holes}{_say_dates(kind)}"
+
+
+def _say_dates(kind: Mapping[str, Any]) -> str:
+    if kind["first_time"] is None or kind["last_time"] is None:
+        return ""
+    first, last = kind["first_time"].date(), kind["last_time"].date()
+    return f" ({first})" if first == last else f" ({first} to {last})"
+
+
+def _say_membership(subject: Subject, profile: Profile) -> Iterator[str]:
+    if subject.left_out:
+        yield f"{subject.left_out:,} probable addresses are left out; tier `probable` takes them in."
+    if subject.kind == "entity" and not subject.address_ids:
+        yield "None of this entity's addresses occurs in the ledger of this store."
+    chains = sorted({item.chain for item in subject.addresses if item.chain})
+    if subject.kind == "address" and len(chains) > 1:
+        yield f"The same hex is used on {', '.join(chains)}; it is one owner for a key, but need not be for a contract."
+    if profile.entity is None and subject.kind == "address":
+        yield "Nobody is known to own this address; unknown is not clean."
+    private = [row for row in profile.labels if row["visibility"] == "private"]
+    if private or (profile.entity and profile.entity["visibility"] == "private"):
+        yield "Private labels of this store take part; they are not published claims."
+    if any(row["conflict"] for row in profile.labels):
+        yield "Sources name unrelated owners for an address of this subject; the claims stand side by side."
+
+
+def _say_events(reader: Reader) -> Iterator[str]:
+    rows = reader.query(
+        """select event, count(*) filter (is_actor), count(*) filter (not is_actor),
+            bool_or(coalesce(block_time_is_estimated, false))
+        from (
+            select e.event, e.actor_id in (select address_id from members) as is_actor, e.block_time_is_estimated
+            from facts.events e
+            where e.actor_id in (select address_id from members) or e.address_id in (select address_id from members))
+        group by 1 order by 1"""
+    )
+    for event, by_it, at_it, estimated in rows:
+        name = str(event).replace("_", " ")
+        counts = [text for text, n in ((f"{by_it:,} by it", by_it), (f"{at_it:,} at it", at_it)) if n]
+        times = "; times are partly estimated" if estimated else ""
+        yield f"Known as events, not as transfers, so in no sum: {name} ({', '.join(counts)}{times})."
+
+
+def _say_edges(reader: Reader, profile: Profile) -> Iterator[str]:
+    row = reader.query(
+        """select coalesce(sum(transfers), 0)::bigint, count(distinct (sender_id, receiver_id))
+        from facts.edges where sender_id in (select address_id from members)
+            or receiver_id in (select address_id from members)"""
+    )[0]
+    if row[1]:
+        seen = profile.activity["transfers_in"] + profile.activity["transfers_out"]
+        only = "" if seen else "; no other transfer of it was seen"
+        yield f"{row[1]:,} connections ({row[0]:,} transfers) are known without token or amount, so in no sum{only}."
+
+
+def _say_transfers(reader: Reader) -> Iterator[str]:
+    row = reader.query(
+        f"""select count(*) filter (t.kind in (select unnest($unresolved))),
+            count(*) filter (coalesce(t.block_time_is_estimated, false)),
+            count(*) filter (t.value_micro_usd is null), count(*)
+        from facts.transfers t
+        where t.transfer_id in (select p.transfer_id from facts.postings p where {MEMBER})""",
+        {"unresolved": list(UNRESOLVED_KINDS)},
+    )[0]
+    if row[0]:
+        yield f"{row[0]:,} transfers are of a kind their source could not decide: listed, in no balance."
+    if row[1]:
+        yield f"The times of {row[1]:,} transfers are estimated."
+    if row[2]:
+        yield f"{row[2]:,} of {row[3]:,} transfers have no USD value; sums in USD leave them out."
+
+
+def _say_holdings(profile: Profile) -> Iterator[str]:
+    by_flag = {
+        "oversize": "tokens have values no balance can hold (10^37 or more): listed, never summed",
+        "stale_price": "holdings are valued at a price older than a day",
+        "doubtful_price": "holdings are valued at a price on which sources disagree",
+        "unknown_decimals": "tokens have unknown decimals: amounts are in base units",
+        "negative": "holdings are negative: more went out than was seen coming in",
+        "spam": "holdings look like spam and stand last",
+    }
+    for flag, text in by_flag.items():
+        count = sum(flag in item.flags for item in profile.holdings)
+        if count:
+            yield f"{count:,} {text}."
+
+
+def _say_left_out(profile: Profile) -> Iterator[str]:
+    left_out = profile.extra["counterparties_left_out"]
+    if left_out["internal"]:
+        yield f"{left_out['internal']:,} transfers between the subject's own addresses are not counted as dealings."
+    if left_out["spam"]:
+        yield f"{left_out['spam']:,} spam transfers are left out of counterparties and exchange usage."
+
+
+def _say_evidence(profile: Profile) -> Iterator[str]:
+    assumed = sum(row["weight_is_assumed"] for row in profile.evidence)
+    if assumed:
+        shown = len(profile.evidence)
+        yield f"The weights of {assumed:,} of the {shown:,} evidence rows shown are assumed, not measured."
+
+
+def _say_pnl(profile: Profile) -> str:
+    if profile.extra["is_custodial"]:
+        return "No PnL for custodians: what they hold belongs to customers."
+    return "PnL is not computed yet."

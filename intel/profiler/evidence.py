@@ -1,0 +1,46 @@
+"""What evidence is there about the subject, in sentences that can be checked?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from intel.model import Subject
+from intel.profiler.postings import gather_members
+from intel.store.reader import Reader
+
+# Every column of an evidence row as the reader sees it: addresses in words, never ids.
+EVIDENCE_COLUMNS = """l.chain as left_chain, l.address as "left",
+    coalesce(r.address, v.right_entity) as "right", r.chain as right_chain, v.right_entity,
+    v.relation, v.heuristic, v.version, v.family, v.event, v.weight_bits, coalesce(v.weight_is_assumed, true) as
+    weight_is_assumed, v.support, v.tx_hashes, v.first_block, v.last_block, v.valid_from, v.valid_to, v.visibility,
+    v.reason"""
+EVIDENCE_ENDS = """left join facts.addresses l on l.address_id = v.left_id
+    left join facts.addresses r on r.address_id = v.right_id"""
+EVIDENCE_ORDER = """abs(v.weight_bits) desc nulls last, v.heuristic, v.event, v.left_id, v.right_id, v.right_entity,
+    v.relation, v.visibility"""
+
+_ABOUT = """(v.left_id in (select address_id from members) or v.right_id in (select address_id from members)
+    or ($entity_id is not null and v.right_entity = $entity_id))"""
+
+
+def list_evidence(reader: Reader, subject: Subject, *, limit: int = 100) -> list[dict[str, Any]]:
+    """Return the evidence rows about the subject, the weightiest first, with addresses instead of ids."""
+    gather_members(reader, subject)
+    table = reader.arrow(
+        f"""select {EVIDENCE_COLUMNS} from (
+            select * from beliefs.evidence v where {_ABOUT} order by {EVIDENCE_ORDER} limit $limit) v
+        {EVIDENCE_ENDS} order by {EVIDENCE_ORDER}""",
+        {"entity_id": subject.entity_id if subject.kind == "entity" else None, "limit": limit},
+    )
+    return [dict(row) for row in table.to_pylist()]
+
+
+def count_evidence(reader: Reader, subject: Subject) -> dict[str, int]:
+    """Return the number of evidence rows about the subject per heuristic, and how many carry an assumed weight."""
+    gather_members(reader, subject)
+    rows = reader.query(
+        f"""select v.heuristic, count(*), count(*) filter (coalesce(v.weight_is_assumed, true))
+        from beliefs.evidence v where {_ABOUT} group by 1 order by 1""",
+        {"entity_id": subject.entity_id if subject.kind == "entity" else None},
+    )
+    return {**{str(row[0]): int(row[1]) for row in rows}, "assumed": sum(int(row[2]) for row in rows)}

@@ -1,0 +1,161 @@
+"""Why are these two linked, or what keeps them apart?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+from intel.model import MICRO, Subject
+from intel.profiler.evidence import EVIDENCE_COLUMNS, EVIDENCE_ENDS, EVIDENCE_ORDER
+from intel.profiler.labels import list_labels
+from intel.store.reader import Reader
+
+_SHOWN = 50
+_IN_LEFT = "select address_id from left_members"
+_IN_RIGHT = "select address_id from right_members"
+
+
+def explain_link(reader: Reader, left: Subject, right: Subject) -> dict[str, Any]:
+    """Return verdict, answer (a sentence), and what it rests on.
+
+    Keys: `evidence` (rows between the two), `shared` (third parties that both have evidence with), `transfers`
+    (direct ones: how many, USD, first hashes), `left` and `right` (attributions and labels), `kept_apart_by`.
+    Verdicts: same entity, same cluster, kept apart, linked, linked through others, transfers only, no evidence.
+    """
+    for name, subject in (("left_members", left), ("right_members", right)):
+        reader.load(name, pa.table({"address_id": pa.array(subject.address_ids, pa.int64())}))
+    evidence = _list_between(reader, left, right)
+    found: dict[str, Any] = {
+        "left": _describe_side(reader, left),
+        "right": _describe_side(reader, right),
+        "evidence": [row for row in evidence if row["relation"] != "cannot_link"],
+        "kept_apart_by": [row for row in evidence if row["relation"] == "cannot_link" or (row["weight_bits"] or 0) < 0],
+        "shared": _list_shared(reader),
+        "clusters": _list_shared_clusters(reader),
+        "transfers": _count_between(reader),
+    }
+    verdict, answer = _judge(found, left, right)
+    return {"verdict": verdict, "answer": answer, **found, "build": reader.build_id}
+
+
+def _list_between(reader: Reader, left: Subject, right: Subject) -> list[dict[str, Any]]:
+    left_entity = left.entity_id if left.kind == "entity" else None
+    right_entity = right.entity_id if right.kind == "entity" else None
+    table = reader.arrow(
+        f"""select {EVIDENCE_COLUMNS} from (
+            select * from beliefs.evidence v
+            where (v.left_id in ({_IN_LEFT}) and (v.right_id in ({_IN_RIGHT}) or v.right_entity = $right_entity))
+                or (v.left_id in ({_IN_RIGHT}) and (v.right_id in ({_IN_LEFT}) or v.right_entity = $left_entity))
+            order by {EVIDENCE_ORDER} limit {_SHOWN}) v
+        {EVIDENCE_ENDS} order by {EVIDENCE_ORDER}""",
+        {"left_entity": left_entity, "right_entity": right_entity},
+    )
+    return [dict(row) for row in table.to_pylist()]
+
+
+def _list_shared(reader: Reader) -> list[dict[str, Any]]:
+    """Return third parties, an address or an entity, with which both sides have evidence; the strongest first."""
+    table = reader.arrow(
+        f"""with ends as (
+            select v.left_id as near, v.right_id as far, v.right_entity as far_entity, v.* from beliefs.evidence v
+            union all
+            select v.right_id, v.left_id, null, v.* from beliefs.evidence v where v.right_id is not null),
+        ours as (select * from ends where near in ({_IN_LEFT})),
+        theirs as (select * from ends where near in ({_IN_RIGHT})),
+        met as (
+            select coalesce(o.far_entity, 'id ' || o.far) as key, min(o.far) as far, min(o.far_entity) as entity_id,
+                max(o.weight_bits) as left_bits, max(t.weight_bits) as right_bits,
+                arg_max(o.reason, (o.weight_bits, o.heuristic, o.event)) as left_reason,
+                arg_max(t.reason, (t.weight_bits, t.heuristic, t.event)) as right_reason
+            from ours o join theirs t
+                on coalesce(o.far_entity, 'id ' || o.far) = coalesce(t.far_entity, 'id ' || t.far)
+            where o.relation <> 'cannot_link' and t.relation <> 'cannot_link'
+                and (o.far is null or o.far not in (select * from left_members union select * from right_members))
+            group by 1
+            order by least(left_bits, right_bits) desc, key limit {_SHOWN})
+        select a.chain, a.address, m.entity_id, m.left_bits, m.right_bits, m.left_reason, m.right_reason
+        from met m left join facts.addresses a on a.address_id = m.far
+        order by least(m.left_bits, m.right_bits) desc, m.key"""
+    )
+    return [dict(row) for row in table.to_pylist()]
+
+
+def _list_shared_clusters(reader: Reader) -> list[dict[str, Any]]:
+    rows = reader.query(
+        f"""select l.cluster_id, count(distinct l.address_id), count(distinct r.address_id)
+        from beliefs.clusters l join beliefs.clusters r on r.cluster_id = l.cluster_id and r.visibility = l.visibility
+        where l.address_id in ({_IN_LEFT}) and r.address_id in ({_IN_RIGHT}) group by 1 order by 1 limit {_SHOWN}"""
+    )
+    return [{"cluster_id": row[0], "left_addresses": row[1], "right_addresses": row[2]} for row in rows]
+
+
+def _count_between(reader: Reader) -> dict[str, Any]:
+    reader.query(
+        f"""create or replace temp table between_them as
+        select p.transfer_id, p.direction, p.block_time, p.value_micro_usd from facts.postings p
+        where p.address_id in ({_IN_LEFT}) and p.counterparty_id in ({_IN_RIGHT})"""
+    )
+    row = reader.query(
+        """select count(*) filter (direction < 0), count(*) filter (direction > 0),
+            coalesce(sum(value_micro_usd) filter (direction < 0), 0)::bigint,
+            coalesce(sum(value_micro_usd) filter (direction > 0), 0)::bigint, min(block_time), max(block_time)
+        from between_them"""
+    )[0]
+    hashes = reader.query(
+        """select t.tx_hash from facts.transfers t where t.transfer_id in (
+            select distinct transfer_id from between_them order by transfer_id limit 20) order by t.transfer_id"""
+    )
+    return {
+        "left_to_right": row[0],
+        "right_to_left": row[1],
+        "left_to_right_usd": row[2] / MICRO,
+        "right_to_left_usd": row[3] / MICRO,
+        "first_time": row[4],
+        "last_time": row[5],
+        "tx_hashes": list(dict.fromkeys(item[0] for item in hashes)),
+    }
+
+
+def _describe_side(reader: Reader, subject: Subject) -> dict[str, Any]:
+    return {
+        "kind": subject.kind,
+        "name": subject.name,
+        "entity_id": subject.entity_id,
+        "attributions": list_attributions(reader, subject),
+        "labels": list_labels(reader, subject, limit=10),
+    }
+
+
+def list_attributions(reader: Reader, subject: Subject, *, limit: int = 10) -> list[dict[str, Any]]:
+    """Return who the subject's addresses belong to, with confidence, path (basis, reason) and the best rival."""
+    pairs = sorted({(chain, a.text) for a in subject.addresses for chain in {a.chain or "evm", "evm"}})
+    table = reader.arrow(
+        """select a.chain, a.address, a.entity_id, a.confidence, a.tier, a.status, a.role, a.basis, a.reason,
+            a.label_source, a.rival_entity_id, a.rival_confidence, a.visibility
+        from beliefs.attributions a
+        where (a.chain, a.address) in (select * from (select unnest($chains), unnest($addresses)))
+        order by a.visibility = 'private' desc, a.confidence desc, a.chain, a.address, a.entity_id limit $limit""",
+        {"chains": [chain for chain, _ in pairs], "addresses": [text for _, text in pairs], "limit": limit},
+    )
+    return [dict(row) for row in table.to_pylist()]
+
+
+def _judge(found: dict[str, Any], left: Subject, right: Subject) -> tuple[str, str]:
+    count = len(found["evidence"])
+    if left.entity_id is not None and left.entity_id == right.entity_id:
+        return "same entity", f"Both belong to {left.entity_id}; {count} evidence rows stand between them."
+    if found["clusters"]:
+        return "same cluster", f"Both are in cluster {found['clusters'][0]['cluster_id']}."
+    if found["kept_apart_by"]:
+        return "kept apart", str(found["kept_apart_by"][0]["reason"])
+    if left.entity_id and right.entity_id:
+        return "kept apart", f"One belongs to {left.entity_id}, the other to {right.entity_id}."
+    if count:
+        return "linked", f"{count} evidence rows link them; they are not enough for one entity."
+    if found["shared"]:
+        return "linked through others", f"Both have evidence with {len(found['shared'])} third parties, none directly."
+    moved = found["transfers"]["left_to_right"] + found["transfers"]["right_to_left"]
+    if moved:
+        return "transfers only", f"{moved} transfers went between them; a transfer alone is no evidence of one owner."
+    return "no evidence", "Nothing in this store links them. That is no proof that they are unrelated."

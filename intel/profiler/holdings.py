@@ -1,0 +1,136 @@
+"""What does the subject hold, or what did it gain and lose over the window?"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Context, Decimal
+from typing import Any
+
+import pyarrow as pa
+
+from intel.model import Holding, Subject
+from intel.profiler.coverage import describe_chain, last_seen_by_chain
+from intel.profiler.postings import MEMBER, Window, gather_members, inside, prepare_spam_assets
+from intel.store.reader import Reader
+
+TITLE_BALANCE = "balance"
+TITLE_NET_FLOW = "net flow over the window"
+TITLE_CUSTODIAL = "held for customers"
+
+_EXACT = Context(prec=80)  # an amount has at most 38 digits; Decimal's default of 28 would round it
+
+_WHOLE = """select p.asset_id, (sum(coalesce(p.in_raw, 0)) - sum(coalesce(p.out_raw, 0)))::decimal(38, 0) as net_raw,
+        sum(p.transfers_in + p.transfers_out)::bigint as postings
+    from facts.address_assets p where {member} group by 1"""
+_BETWEEN = """select p.asset_id, sum(p.value_raw * p.direction)::decimal(38, 0) as net_raw, count(*) as postings
+    from facts.postings p where {member} and {condition} group by 1"""
+
+
+def tabulate_holdings(
+    reader: Reader, subject: Subject, window: Window | None = None, *, limit: int | None = None
+) -> pa.Table:
+    """Return every asset whose net is not zero, and the oversize ones; largest USD first, spam last.
+
+    Columns: chain, token, token_id, symbol, decimals, net_raw (base units; null: oversize), price_usd, price_date,
+    is_doubtful_price, flags, as_of. The price is the last daily one at or before `as_of`: the end of the window, or
+    of what was seen of that chain.
+    """
+    gather_members(reader, subject)
+    prepare_spam_assets(reader)
+    condition, params = inside(window)
+    net = (_BETWEEN if params else _WHOLE).format(member=MEMBER, condition=condition)
+    seen = last_seen_by_chain(reader)
+    until = params.get("until")
+    as_of = [
+        min(time, until - timedelta(microseconds=1)) if isinstance(until, datetime) else time for time in seen.values()
+    ]
+    return reader.arrow(
+        f"""with net as ({net}),
+        ends as (select unnest($chains::varchar[]) as chain, unnest($as_of::timestamp[]) as as_of),
+        held as (
+            select a.asset_id, a.chain, a.token, a.token_id, a.symbol, a.decimals, a.price_symbol, e.as_of,
+                case when not coalesce(a.is_oversize, false) then n.net_raw end as net_raw,
+                coalesce(a.is_oversize, false) as is_oversize
+            from net n join facts.assets a using (asset_id) left join ends e on e.chain = a.chain
+            where a.is_oversize or n.net_raw <> 0),
+        priced as (
+            select p.asset_id, max(p.date) as price_date, arg_max(p.usd, p.date) as price_usd,
+                arg_max(coalesce(p.is_doubtful, false), p.date) as is_doubtful
+            from facts.asset_prices p join held h on h.asset_id = p.asset_id and p.date <= h.as_of::date
+            group by 1),
+        flagged as (
+            select asset_id, list(distinct flag order by flag) as flags from beliefs.asset_flags
+            where asset_id in (select asset_id from held) group by 1)
+        select h.chain, h.token, h.token_id, h.symbol, h.decimals, h.net_raw, h.is_oversize,
+            case when h.decimals is not null then p.price_usd end as price_usd, p.price_date,
+            coalesce(p.is_doubtful, false) as is_doubtful_price,
+            h.asset_id in (select asset_id from spam_assets) as is_spam, coalesce(f.flags, []) as flags, h.as_of
+        from held h left join priced p using (asset_id) left join flagged f using (asset_id)
+        order by is_spam, abs(h.net_raw::double * price_usd / pow(10, h.decimals)) desc nulls last,
+            h.chain, h.token nulls first, h.token_id
+        limit $limit""",
+        {
+            **params,
+            "chains": list(seen),
+            "as_of": as_of,
+            "limit": 2**62 if limit is None else limit,
+        },
+    )
+
+
+def list_holdings(
+    reader: Reader, subject: Subject, window: Window | None = None, *, limit: int | None = 500
+) -> list[Holding]:
+    """Return the holdings, largest USD first, unpriced after them, spam last; amounts are exact.
+
+    Flags: those of hygiene, `spam` (they amount to it), `oversize`, `unpriced`, `stale_price` (older than a day),
+    `doubtful_price`, `unknown_decimals` (the amount is in base units), `negative` (more went out than was seen
+    coming in).
+    """
+    return [_read_holding(row) for row in tabulate_holdings(reader, subject, window, limit=limit).to_pylist()]
+
+
+def scale_amount(raw: Decimal, decimals: int | None) -> Decimal:
+    """Return base units as whole tokens, exactly and without trailing zeros; unknown decimals mean none."""
+    scaled = _EXACT.scaleb(raw, -(decimals or 0)).normalize(_EXACT)
+    return scaled.quantize(Decimal(1), context=_EXACT) if scaled.as_tuple().exponent > 0 else scaled  # type: ignore[operator]
+
+
+def _read_holding(row: dict[str, Any]) -> Holding:
+    raw: Decimal | None = row["net_raw"]
+    amount = None if raw is None else scale_amount(raw, row["decimals"])
+    price = row["price_usd"]
+    value = None if amount is None or price is None else round(float(amount) * price, 6)
+    return Holding(
+        chain=row["chain"],
+        token=row["token"],
+        symbol=row["symbol"],
+        amount=amount,
+        value_usd=value,
+        token_id=row["token_id"],
+        decimals=row["decimals"],
+        price_date=row["price_date"] if value is not None else None,
+        flags=tuple(sorted({*row["flags"], *_own_flags(row, amount, value)})),
+    )
+
+
+def _own_flags(row: dict[str, Any], amount: Decimal | None, value: float | None) -> set[str]:
+    flags = {"oversize": row["is_oversize"], "unpriced": value is None, "spam": row["is_spam"]}
+    flags["doubtful_price"] = value is not None and row["is_doubtful_price"]
+    flags["unknown_decimals"] = row["decimals"] is None and row["token_id"] is None
+    flags["negative"] = amount is not None and amount < 0
+    as_of: datetime | None = row["as_of"]
+    flags["stale_price"] = value is not None and as_of is not None and (as_of.date() - row["price_date"]).days > 1
+    return {flag for flag, holds in flags.items() if holds}
+
+
+def name_holdings(reader: Reader, chains: list[str], window: Window | None, *, is_custodial: bool) -> str:
+    """Return what the amounts are: a balance, a net flow, or held for customers.
+
+    They are a balance only where the history of each chain is whole up to the window's end.
+    """
+    if is_custodial:
+        return TITLE_CUSTODIAL
+    from_start = window is None or window.since is None
+    whole = bool(chains) and all(describe_chain(reader, chain)["is_whole"] for chain in chains)
+    return TITLE_BALANCE if from_start and whole else TITLE_NET_FLOW

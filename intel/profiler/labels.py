@@ -1,0 +1,53 @@
+"""What do the sources claim about the subject, side by side?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from intel.model import Subject
+from intel.profiler.postings import ENTITIES
+from intel.store.reader import Reader
+
+_OF_ADDRESS = "(l.chain, l.address) in (select * from (select unnest($chains), unnest($addresses)))"
+_OF_ENTITY = "l.entity_id = $entity_id"
+
+
+def list_labels(reader: Reader, subject: Subject, *, limit: int = 100) -> list[dict[str, Any]]:
+    """Return the claims, best level first: name (the source's tag), entity (its text), entity_id, source, level, ...
+
+    Of an entity: the claims that name it. `conflict` is true where another claim about the same address names an
+    unrelated owner; a list (sanctioned, ...) names no owner, so it never conflicts.
+    """
+    condition, params = _claims_of(subject)
+    rows = reader.arrow(
+        f"""with claims as (select * from beliefs.labels l where {condition}),
+        owners as (
+            select distinct c.chain, c.address, coalesce(e.parent, e.entity_id) as owner
+            from claims c join ({ENTITIES}) e using (entity_id) where e.kind <> 'list'),
+        disputed as (select chain, address from owners group by 1, 2 having count(*) > 1)
+        select c.chain, c.address, c.label as name, c.entity, c.entity_id, c.category, c.source, c.confidence, c.level,
+            c.url, c.source_ref, c.licence, c.source_date, c.origin, c.valid_from, c.valid_to, c.visibility,
+            d.address is not null and coalesce(e.kind, 'list') <> 'list' as conflict
+        from claims c
+        left join ({ENTITIES}) e using (entity_id)
+        left join disputed d on d.chain = c.chain and d.address = c.address
+        order by c.level desc nulls last, c.source, c.chain, c.address, c.label, c.entity, c.source_ref
+        limit $limit""",
+        {**params, "limit": limit},
+    )
+    return [dict(row) for row in rows.to_pylist()]
+
+
+def count_labels(reader: Reader, subject: Subject) -> int:
+    """Return how many claims there are in all."""
+    condition, params = _claims_of(subject)
+    return int(reader.query(f"select count(*) from beliefs.labels l where {condition}", params)[0][0])
+
+
+def _claims_of(subject: Subject) -> tuple[str, dict[str, object]]:
+    if subject.kind == "entity":
+        return _OF_ENTITY, {"entity_id": subject.entity_id}
+    # A claim on chain `evm` holds on every EVM chain.
+    pairs = [(chain, item.text) for item in subject.addresses for chain in {item.chain or "evm", "evm"}]
+    pairs = sorted(set(pairs))
+    return _OF_ADDRESS, {"chains": [chain for chain, _ in pairs], "addresses": [text for _, text in pairs]}

@@ -1,0 +1,175 @@
+"""Which postings belong to the subject, and what do they add up to per counterparty?"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import pyarrow as pa
+
+from intel.errors import UsageError
+from intel.model import Subject
+from intel.store.reader import Reader
+
+# Hygiene flags that keep a row out of sums by counterparty; the other flags (dust, self_transfer, ...) are only shown.
+# A mass airdrop of a verified token is an airdrop; of any other token it is advertising.
+SPAM_TRANSFER_FLAGS = ("batch_spam", "lookalike_dust", "zero_value_spoof")
+IS_SPAM_ASSET = "(f.flag = 'counterfeit' or (f.flag = 'mass_airdrop' and not coalesce(a.is_verified, false)))"
+EXCHANGE_CATEGORIES = ("exchange",)
+
+MEMBER = "p.address_id in (select address_id from members)"
+_INSIDE = "p.block_time >= coalesce($since, '-infinity'::timestamp) and p.block_time < coalesce($until, 'infinity')"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of time, UTC: from `since` on, up to but without `until`; None is an open end."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """True when it is all of time."""
+        return self.since is None and self.until is None
+
+    @property
+    def params(self) -> dict[str, object]:
+        """The window as parameters `$since` and `$until`."""
+        return {"since": _plain(self.since), "until": _plain(self.until)}
+
+
+def _plain(moment: datetime | None) -> datetime | None:
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment is not None and moment.tzinfo else moment
+
+
+def parse_window(since: str | date | None = None, until: str | date | None = None) -> Window:
+    """Read two ends as a person writes them: `2024`, `2024-03`, `2024-03-31` or an ISO time; a day counts whole.
+
+    `until` 2024-03 means the whole of March. Raises UsageError for what is no date, or for an empty window.
+    """
+    window = Window(_parse_moment(since, ends=False), _parse_moment(until, ends=True))
+    if window.since and window.until and window.since >= window.until:
+        raise UsageError(f"nothing lies between {since} and {until}", "--since must be before --until")
+    return window
+
+
+def _parse_moment(value: str | date | None, *, ends: bool) -> datetime | None:
+    if value is None or isinstance(value, datetime):
+        return value
+    text = value.isoformat() if isinstance(value, date) else value.strip()
+    parts = re.fullmatch(r"(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?", text)
+    try:
+        if parts is None:
+            return _plain(datetime.fromisoformat(text))  # no zone means UTC
+        first = datetime(int(parts[1]), int(parts[2] or 1), int(parts[3] or 1), tzinfo=UTC).replace(tzinfo=None)
+    except ValueError as error:
+        raise UsageError(f"{text!r} is no date", "write 2024, 2024-03, 2024-03-31 or 2024-03-31T12:00") from error
+    if not ends:
+        return first
+    longest = timedelta(days=1 if parts[3] else 32 if parts[2] else 367)
+    after = first + longest
+    return after if parts[3] else after.replace(day=1) if parts[2] else after.replace(month=1, day=1)
+
+
+def gather_members(reader: Reader, subject: Subject) -> None:
+    """Fill the thread's temporary table `members(address_id)` with the subject's addresses in the ledger."""
+
+    def fill() -> None:
+        reader.load("members", pa.table({"address_id": pa.array(subject.address_ids, pa.int64())}))
+
+    reader.prepare("members", subject.address_ids, fill)
+
+
+def prepare_spam_assets(reader: Reader) -> None:
+    """Fill the thread's temporary table `spam_assets(asset_id)`."""
+
+    def fill() -> None:
+        reader.query(
+            f"""create or replace temp table spam_assets as
+            select distinct f.asset_id from beliefs.asset_flags f join facts.assets a using (asset_id)
+            where {IS_SPAM_ASSET} order by 1"""
+        )
+
+    reader.prepare("spam_assets", reader.build_id, fill)
+
+
+def gather_spam_transfers(reader: Reader, subject: Subject) -> None:
+    """Fill the thread's temporary table `spam_transfers(transfer_id)` with the subject's."""
+    gather_members(reader, subject)
+
+    def fill() -> None:
+        reader.query(
+            f"""create or replace temp table spam_transfers as
+            select distinct f.transfer_id from beliefs.transfer_flags f
+            where f.flag in (select unnest($spam))
+                and f.transfer_id in (select p.transfer_id from facts.postings p where {MEMBER})""",
+            {"spam": list(SPAM_TRANSFER_FLAGS)},
+        )
+
+    reader.prepare("spam_transfers", subject.address_ids, fill)
+
+
+def gather_flows(reader: Reader, subject: Subject, window: Window | None = None) -> None:
+    """Fill the thread's temporary tables `flows` and `owners`: one pass over the subject's postings.
+
+    `flows`: per counterparty_id (null: none), is_spam and is_internal: transfers_in, transfers_out, in_micro_usd,
+    out_micro_usd, unpriced, first_time, last_time. `owners`: who the counterparties belong to, at the subject's tier.
+    """
+    window = window or Window()
+    prepare_spam_assets(reader)
+    gather_spam_transfers(reader, subject)
+    reader.prepare("flows", (subject.address_ids, subject.tier, window), lambda: _fill_flows(reader, subject, window))
+
+
+def _fill_flows(reader: Reader, subject: Subject, window: Window) -> None:
+    reader.query(
+        f"""create or replace temp table flows as
+        select p.counterparty_id,
+            p.asset_id in (select asset_id from spam_assets)
+                or p.transfer_id in (select transfer_id from spam_transfers) as is_spam,
+            coalesce(p.counterparty_id in (select address_id from members), false) as is_internal,
+            sum((p.direction > 0)::integer)::bigint as transfers_in,
+            sum((p.direction < 0)::integer)::bigint as transfers_out,
+            coalesce(sum(case when p.direction > 0 then p.value_micro_usd end), 0)::bigint as in_micro_usd,
+            coalesce(sum(case when p.direction < 0 then p.value_micro_usd end), 0)::bigint as out_micro_usd,
+            sum((p.value_micro_usd is null)::integer)::bigint as unpriced,
+            min(p.block_time) as first_time, max(p.block_time) as last_time
+        from facts.postings p
+        where {MEMBER} and {_INSIDE}
+        group by all""",
+        window.params,
+    )
+    fill_owners(reader, "select counterparty_id from flows where not is_spam", subject.tier)
+
+
+def fill_owners(reader: Reader, ids_sql: str, tier: str, *, table: str = "owners") -> None:
+    """Fill a temporary table of the thread with the entity of each id that `ids_sql`, one of our own, selects.
+
+    A private attribution stands before the public one. Tier `confirmed` leaves out what is only probable.
+    """
+    reader.query(
+        f"""create or replace temp table {table} as
+        select a.address_id, a.entity_id, coalesce(e.name, a.entity_id) as name, e.category,
+            coalesce(e.is_custodial, false) as is_custodial, a.status, a.tier, a.confidence, a.role, a.visibility
+        from (
+            select * from beliefs.attributions where address_id in ({ids_sql})
+            qualify row_number() over (
+                partition by address_id order by visibility = 'private' desc, confidence desc, entity_id) = 1
+        ) a
+        left join ({ENTITIES}) e using (entity_id)
+        where a.tier = 'confirmed' or a.status = 'labelled' or $tier = 'probable'""",
+        {"tier": tier},
+    )
+
+
+# One row per entity: the private one, which has seen more, stands before the public one.
+ENTITIES = """select * from beliefs.entities
+    where visibility = 'private' or entity_id not in (
+        select entity_id from beliefs.entities where visibility = 'private')"""
+
+
+def inside(window: Window | None) -> tuple[str, dict[str, object]]:
+    """Return the condition that a posting `p` lies in the window, and its parameters."""
+    return (_INSIDE, window.params) if window is not None and not window.is_open else ("true", {})

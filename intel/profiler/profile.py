@@ -1,0 +1,211 @@
+"""Everything one page shows about a subject: who, what it holds, with whom it deals, and how sure we are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from intel.model import Counterparty, Holding, Profile, Subject
+from intel.profiler.activity import summarise_activity
+from intel.profiler.caveats import list_caveats
+from intel.profiler.counterparties import count_left_out, rank_counterparties
+from intel.profiler.coverage import describe_coverage
+from intel.profiler.evidence import list_evidence
+from intel.profiler.exchanges import list_exchange_usage
+from intel.profiler.explain import list_attributions
+from intel.profiler.holdings import list_holdings, name_holdings
+from intel.profiler.labels import list_labels
+from intel.profiler.postings import ENTITIES, Window
+from intel.store.reader import Reader
+
+
+def build_profile(
+    reader: Reader, subject: Subject, window: Window | None = None, *, counterparties: int = 50, evidence: int = 100
+) -> Profile:
+    """Return the profile of an address or an entity of any size, over the window or all that was seen."""
+    window = window or Window()
+    entity = describe_entity(reader, subject)
+    role = describe_role(reader, subject)
+    chains = list_chains(reader, subject)
+    is_custodial = bool(entity and entity["is_custodial"]) or bool(role and role["name"] in CUSTODIAL_ROLES)
+    holdings = tuple(list_holdings(reader, subject, window))
+    left_out = count_left_out(reader, subject, window)
+    profile = Profile(
+        subject=_describe_subject(subject),
+        entity=entity,
+        role=role,
+        labels=tuple(list_labels(reader, subject)),
+        holdings=holdings,
+        holdings_title=name_holdings(reader, chains, window, is_custodial=is_custodial),
+        counterparties=tuple(rank_counterparties(reader, subject, window, limit=counterparties)),
+        exchange_usage=tuple(list_exchange_usage(reader, subject, window)),
+        pnl=None,
+        activity=summarise_activity(reader, subject, window),
+        evidence=tuple(list_evidence(reader, subject, limit=evidence)),
+        coverage={"since": window.since, "until": window.until, **describe_coverage(reader, chains)},
+        caveats=(),
+        build_id=reader.build_id,
+        extra={
+            "counterparties_left_out": {"internal": left_out.internal, "spam": left_out.spam},
+            "is_custodial": is_custodial,
+        },
+    )
+    return replace(profile, caveats=tuple(list_caveats(reader, subject, profile)))
+
+
+CUSTODIAL_ROLES = ("exchange", "custodian")
+
+
+def describe_entity(reader: Reader, subject: Subject) -> dict[str, Any] | None:
+    """Return who the subject is or belongs to: id, name, category, confidence, addresses, ...; None if not known."""
+    if subject.entity_id is None:
+        return None
+    rows = reader.query(
+        f"""select coalesce(name, entity_id), category, kind, parent, website, coalesce(is_custodial, false), visibility
+        from ({ENTITIES}) where entity_id = $entity_id""",
+        {"entity_id": subject.entity_id},
+    )
+    name, category, kind, parent, website, is_custodial, visibility = rows[0] if rows else (
+        subject.entity_id, None, None, None, None, False, "public",
+    )  # fmt: skip
+    members = list_attributions(reader, subject) if subject.kind == "address" else []
+    own = next((row for row in members if row["entity_id"] == subject.entity_id), None)
+    return {
+        "id": subject.entity_id,
+        "name": name,
+        "category": category,
+        "confidence": own["confidence"] if own else None,
+        "addresses": _count_addresses(reader, subject),
+        "kind": kind,
+        "parent": parent,
+        "website": website,
+        "is_custodial": bool(is_custodial),
+        "visibility": own["visibility"] if own else visibility,
+        "tier": own["tier"] if own else subject.tier,
+        "status": own["status"] if own else None,
+        "role": own["role"] if own else None,
+        "basis": own["basis"] if own else None,
+        "reason": own["reason"] if own else None,
+        "rival": own["rival_entity_id"] if own else None,
+        "rival_confidence": own["rival_confidence"] if own else None,
+    }
+
+
+def _count_addresses(reader: Reader, subject: Subject) -> int:
+    if subject.kind == "entity":
+        return subject.address_count
+
+    def count() -> int:
+        return int(
+            reader.query(
+                """select count(distinct (chain, address)) from beliefs.attributions
+                where entity_id = $entity_id and (tier = 'confirmed' or status = 'labelled' or $tier = 'probable')""",
+                {"entity_id": subject.entity_id, "tier": subject.tier},
+            )[0][0]
+        )
+
+    return reader.once(("entity size", subject.entity_id, subject.tier), count)
+
+
+def describe_role(reader: Reader, subject: Subject) -> dict[str, Any] | None:
+    """Return {name, probability, basis}: the likeliest role; None for an entity, and where none is known."""
+    if subject.kind == "entity" or not subject.address_ids:
+        return None
+    rows = reader.query(
+        """select role, probability, basis from beliefs.roles where address_id in (select unnest($ids))
+        order by probability desc nulls last, role limit 1""",
+        {"ids": list(subject.address_ids)},
+    )
+    return {"name": rows[0][0], "probability": rows[0][1], "basis": rows[0][2]} if rows else None
+
+
+def list_chains(reader: Reader, subject: Subject) -> list[str]:
+    """Return the chains on which the subject occurs in the ledger, in order."""
+    if subject.kind == "address":
+        return sorted({item.chain for item in subject.addresses if item.chain is not None})
+    rows = reader.query(
+        "select distinct chain from facts.addresses where address_id in (select address_id from members) order by 1"
+    )
+    return [str(row[0]) for row in rows]
+
+
+def _describe_subject(subject: Subject) -> dict[str, Any]:
+    if subject.kind == "entity":
+        return {"kind": "entity", "entity_id": subject.entity_id, "name": subject.name, "tier": subject.tier}
+    chains = [item.chain for item in subject.addresses if item.chain is not None]
+    return {"kind": "address", "address": subject.name, "chains": chains, "entity_id": subject.entity_id}
+
+
+def to_json(profile: Profile) -> dict[str, Any]:
+    """Return the profile as one JSON document (INTERFACES.md): exact amounts as strings, USD as numbers."""
+    document = {
+        "subject": profile.subject,
+        "entity": profile.entity,
+        "role": profile.role,
+        "labels": profile.labels,
+        "holdings_title": profile.holdings_title,
+        "holdings": [_holding_json(item) for item in profile.holdings],
+        "counterparties": [_counterparty_json(item) for item in profile.counterparties],
+        "exchange_usage": [
+            {
+                "exchange": item.exchange, "name": item.name, "deposits": item.deposits,
+                "deposited_usd": item.deposited_usd, "withdrawals": item.withdrawals,
+                "withdrawn_usd": item.withdrawn_usd, "first_time": item.first_time, "last_time": item.last_time,
+            }
+            for item in profile.exchange_usage
+        ],
+        "pnl": profile.pnl,
+        "activity": profile.activity,
+        "evidence": profile.evidence,
+        "coverage": profile.coverage,
+        "caveats": profile.caveats,
+        "build": profile.build_id,
+    }  # fmt: skip
+    plain = to_plain(document)
+    assert isinstance(plain, dict)
+    return plain
+
+
+def to_plain(value: object) -> Any:
+    """Return the value in JSON's types: Decimals as plain text, times in ISO form, tuples as lists."""
+    if isinstance(value, dict):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_plain(item) for item in value]
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds") + ("Z" if value.tzinfo is None else "")
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _holding_json(item: Holding) -> dict[str, Any]:
+    return {
+        "chain": item.chain,
+        "token": item.token,
+        "symbol": item.symbol,
+        "amount": item.amount,
+        "value_usd": item.value_usd,
+        "token_id": item.token_id,
+        "decimals": item.decimals,
+        "price_date": item.price_date,
+        "flags": item.flags,
+    }
+
+
+def _counterparty_json(item: Counterparty) -> dict[str, Any]:
+    return {
+        "entity_id": item.entity_id,
+        "name": item.name,
+        "address": item.address,
+        "chain": item.chain,
+        "in_usd": item.in_usd,
+        "out_usd": item.out_usd,
+        "transfers": item.transfers,
+        "transfers_in": item.transfers_in,
+        "transfers_out": item.transfers_out,
+        "category": item.category,
+        "status": item.status,
+    }

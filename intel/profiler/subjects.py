@@ -1,0 +1,295 @@
+"""Whom does a text name: an address, an address on one chain, or an entity?"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Literal
+
+from intel.errors import AmbiguousSubject, BadInput, UnknownSubject, UsageError
+from intel.model import Address, Subject, Tier
+from intel.profiler.postings import ENTITIES
+from intel.sources.chains import address_pattern, find_chain, load_chains, resolve_chain
+from intel.store.reader import Reader
+
+_SHOWN_ADDRESSES = 100  # of an entity, in Subject.addresses
+_CANDIDATES = 10
+_HEX = re.compile(r"(?:0x|0X)?([0-9a-fA-F]+)")
+_ON_CHAIN = re.compile(r"([-\w]+(?::[-\w]+)?):([^:]+)")
+
+# An attribution counts unless a private one stands before it.
+_IN_FORCE = """(a.visibility = 'private' or not exists (
+    select 1 from beliefs.attributions b
+    where b.visibility = 'private' and b.chain = a.chain and b.address = a.address))"""
+_CERTAIN = "(a.tier = 'confirmed' or a.status = 'labelled')"
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """One line under the search box: `text` is what to search for, `detail` says what it is."""
+
+    kind: Literal["entity", "address"]
+    text: str
+    name: str
+    detail: str
+
+
+def resolve_subject(reader: Reader, text: str, tier: Tier = "confirmed") -> Subject:
+    """Return whom `text` names; an entity's members are those of the tier (`probable` includes `confirmed`).
+
+    A bare hex address means that address on every chain where it occurs; `eip155:1:0x...` and `ethereum:0x...` mean
+    one chain. Raises UsageError or BadInput for a malformed address, UnknownSubject, AmbiguousSubject.
+    """
+    wanted = text.strip()
+    if not wanted:
+        raise UsageError("the subject is empty", "give an address, an entity id or an entity name")
+    chain, address = _split_chain(wanted)
+    if chain is not None or _looks_like_hex(address):
+        return _resolve_address(reader, chain, address, tier)
+    found = _find_occurrences(reader, None, address)
+    if found:
+        return _address_subject(reader, address, found, tier)
+    return _resolve_entity(reader, wanted, tier)
+
+
+def normalise_name(text: str) -> str:
+    """Return the key under which a spelling is found: NFKC, folded case, letters and digits only."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(c for c in folded if c.isalnum())
+
+
+def _split_chain(text: str) -> tuple[str | None, str]:
+    """Split `eip155:1:0x...` or `ethereum:0x...`; what is neither comes back whole."""
+    parts = _ON_CHAIN.fullmatch(text)
+    if parts is None:
+        return None, text
+    chain = resolve_chain(parts[1])
+    if chain is not None:
+        return chain, parts[2].strip()
+    if text.count(":") == 2 or parts[2].startswith("0x"):
+        raise BadInput(f"{text!r} is on an unknown chain {parts[1]!r}", f"known chains: {', '.join(_evm_slugs())} ...")
+    return None, text
+
+
+def _evm_slugs() -> list[str]:
+    return [slug for slug, chain in load_chains().items() if chain.family == "evm" and chain.chain_id][:8]
+
+
+def _looks_like_hex(text: str) -> bool:
+    match = _HEX.fullmatch(text)
+    return bool(match) and (text[:2] in {"0x", "0X"} or len(text) in {40, 64})
+
+
+def _check_hex(text: str) -> str:
+    """Return the lower-case address, or raise with the nearest valid form."""
+    digits = text[2:] if text[:2] in {"0x", "0X"} else text
+    if len(digits) == 64:
+        raise BadInput(f"{text} is a transaction hash, not an address", "`intel trace` starts from transactions")
+    if not re.fullmatch(r"[0-9a-fA-F]{40}", digits):
+        bad = next((c for c in digits if c not in "0123456789abcdefABCDEF"), None)
+        fault = f"{bad!r} is no hex digit" if bad else f"it has {len(digits)} hex digits, an address has 40"
+        near = "0x" + re.sub(r"[^0-9a-f]", "", digits.lower())[:40]
+        raise BadInput(f"{text} is no address: {fault}", f"the nearest form is {near.ljust(42, '?')}")
+    return "0x" + digits.lower()
+
+
+def _resolve_address(reader: Reader, chain: str | None, text: str, tier: Tier) -> Subject:
+    family = find_chain(chain).family if chain else "evm"
+    address = _check_hex(text) if family == "evm" else text
+    if not re.fullmatch(address_pattern(family), address):
+        raise BadInput(f"{text} is no address of {chain}", f"an address there looks like {address_pattern(family)}")
+    found = _find_occurrences(reader, chain, address)
+    if not found:
+        where = f" on {chain}" if chain else ""
+        raise UnknownSubject(
+            f"{address}{where} occurs in no transfer, event, edge or label of this store",
+            "unknown is not clean: `intel coverage` says which blocks were seen",
+        )
+    return _address_subject(reader, address, found, tier)
+
+
+def _find_occurrences(reader: Reader, chain: str | None, address: str) -> list[tuple[str, int | None]]:
+    """Return (chain, address_id) wherever the address occurs; id None where only a label knows it."""
+    table = _lookup_table(reader)
+    rows = reader.query(
+        f"""select chain, max(address_id) as address_id from (
+            select chain, address_id from facts.{table} where address = $address
+            union all select chain, null from beliefs.attributions where address = $address
+            union all select chain, null from beliefs.labels where address = $address
+        ) group by chain order by chain""",
+        {"address": address},
+    )
+    real = [(str(name), row_id) for name, row_id in rows if chain is None or name == chain]
+    if chain is not None and not real and find_chain(chain).family == "evm":
+        real = [(chain, None) for name, _ in rows if name == "evm"]
+    on_chains = [row for row in real if row[0] != "evm"]
+    return on_chains or real
+
+
+def _lookup_table(reader: Reader) -> str:
+    """Return the table that is sorted by address, or the one that is not where a build made none."""
+    filled = reader.once("address_lookup", lambda: reader.query("select 1 from facts.address_lookup limit 1"))
+    return "address_lookup" if filled else "addresses"
+
+
+def _address_subject(reader: Reader, address: str, found: list[tuple[str, int | None]], tier: Tier) -> Subject:
+    rows = reader.query(
+        """select a.entity_id from beliefs.attributions a where a.address = $address
+            and (a.chain in (select unnest($chains)) or a.chain = 'evm')
+        order by a.visibility = 'private' desc, a.confidence desc, a.chain, a.entity_id limit 1""",
+        {"address": address, "chains": [chain for chain, _ in found]},
+    )
+    return Subject(
+        kind="address",
+        name=address,
+        addresses=tuple(Address(None if chain == "evm" else chain, address) for chain, _ in found),
+        address_ids=tuple(sorted(row_id for _, row_id in found if row_id is not None)),
+        entity_id=str(rows[0][0]) if rows else None,
+        tier=tier,
+        address_count=len(found),
+    )
+
+
+def _resolve_entity(reader: Reader, text: str, tier: Tier) -> Subject:
+    exact = reader.query(
+        f"select entity_id, coalesce(name, entity_id), kind from ({ENTITIES}) where entity_id in ($text, lower($text))",
+        {"text": text},
+    )
+    if not exact:
+        exact = reader.query(
+            f"""select distinct e.entity_id, coalesce(e.name, e.entity_id), e.kind
+            from beliefs.entity_names n join ({ENTITIES}) e using (entity_id)
+            where n.name_key = $key order by 1""",
+            {"key": normalise_name(text)},
+        )
+    if not exact:
+        _raise_for_near_names(reader, text)
+    if len(exact) > 1:
+        raise AmbiguousSubject(
+            f"{text!r} names {len(exact)} entities",
+            [(str(entity_id), str(name)) for entity_id, name, _ in exact],
+            "use the entity id: " + ", ".join(str(row[0]) for row in exact[:_CANDIDATES]),
+        )
+    entity_id, name, kind = exact[0]
+    return _entity_subject(reader, str(entity_id), str(name), kind=str(kind), tier=tier)
+
+
+def _raise_for_near_names(reader: Reader, text: str) -> None:
+    key = normalise_name(text)
+    starting = _names_starting_with(reader, key, _CANDIDATES + 1) if len(key) >= 2 else []
+    if len(starting) > 1:
+        shown = starting[:_CANDIDATES]
+        more = " and more" if len(starting) > _CANDIDATES else ""
+        raise AmbiguousSubject(
+            f"no entity is called {text!r}; {len(shown)}{more} begin like it",
+            [(entity_id, name) for entity_id, name in shown],
+            "use the entity id: " + ", ".join(entity_id for entity_id, _ in shown),
+        )
+    near = starting or _names_like(reader, key)
+    hint = "did you mean " + ", ".join(f"{name} ({entity_id})" for entity_id, name in near) + "?"
+    raise UnknownSubject(f"nothing in the store goes by {text!r}", hint if near else "search with part of the name")
+
+
+def _names_starting_with(reader: Reader, key: str, limit: int) -> list[tuple[str, str]]:
+    rows = reader.query(
+        f"""select e.entity_id, any_value(coalesce(e.name, e.entity_id)) as name, min(n.name_key) as found
+        from beliefs.entity_names n join ({ENTITIES}) e using (entity_id)
+        where n.name_key >= $key and n.name_key < $key || chr(1114111)
+        group by e.entity_id order by length(found), found, e.entity_id limit $limit""",
+        {"key": key, "limit": limit},
+    )
+    return [(str(row[0]), str(row[1])) for row in rows]
+
+
+def _names_like(reader: Reader, key: str) -> list[tuple[str, str]]:
+    rows = reader.query(
+        """select entity_id, arg_min(name, (name, name_key)) as name,
+            max(jaro_winkler_similarity(name_key, $key)) as near
+        from beliefs.entity_names where abs(length(name_key) - length($key)) <= 6
+        group by entity_id having near >= 0.85 order by near desc, entity_id limit 5""",
+        {"key": key},
+    )
+    return [(str(row[0]), str(row[1])) for row in rows]
+
+
+def _entity_subject(reader: Reader, entity_id: str, name: str, *, kind: str, tier: Tier) -> Subject:
+    members = _list_members_sql(reader) if kind == "list" else _OWNED
+    params: dict[str, object] = {"entity_id": entity_id, "tier": tier}
+    table = reader.arrow(
+        f"select distinct address_id from ({members}) where is_in and address_id is not null order by 1", params
+    )
+    shown = reader.query(
+        f"""select distinct chain, address from ({members}) where is_in
+        order by chain, address limit {_SHOWN_ADDRESSES}""",
+        params,
+    )
+    counted = reader.query(
+        f"""select count(distinct (chain, address)) filter (is_in), count(distinct (chain, address)) filter (not is_in)
+        from ({members})""",
+        params,
+    )[0]
+    return Subject(
+        kind="entity",
+        name=name,
+        addresses=tuple(Address(None if chain == "evm" else chain, address) for chain, address in shown),
+        address_ids=tuple(table["address_id"].to_numpy().tolist()),
+        entity_id=entity_id,
+        tier=tier,
+        address_count=int(counted[0]),
+        left_out=int(counted[1]),
+    )
+
+
+_OWNED = f"""select a.chain, a.address, a.address_id, {_CERTAIN} or $tier = 'probable' as is_in
+    from beliefs.attributions a where a.entity_id = $entity_id and {_IN_FORCE}"""
+
+
+def _list_members_sql(reader: Reader) -> str:
+    """A list (sanctioned, ...) owns nothing: its members are the addresses that its labels name."""
+    return f"""select coalesce(k.chain, l.chain) as chain, l.address, k.address_id, $tier is not null as is_in
+        from beliefs.labels l
+        left join facts.{_lookup_table(reader)} k
+            on k.address = l.address and (k.chain = l.chain or (l.chain = 'evm' and starts_with(l.address, '0x')))
+        where l.entity_id = $entity_id"""
+
+
+def suggest(reader: Reader, text: str, limit: int = 10) -> list[Suggestion]:
+    """Return entities whose name begins with `text`, best first, then addresses that begin with it."""
+    wanted = text.strip()
+    key = normalise_name(wanted)
+    if len(key) < 2:
+        return []
+    found: list[Suggestion] = []
+    if not wanted.lower().startswith("0x"):
+        ids = _names_starting_with(reader, key, limit) or _names_like(reader, key)[:limit]
+        found = _describe_entities(reader, ids)
+    if len(wanted) >= 4 and len(found) < limit:
+        found += _suggest_addresses(reader, wanted, limit - len(found))
+    return found
+
+
+def _describe_entities(reader: Reader, ids: list[tuple[str, str]]) -> list[Suggestion]:
+    rows = reader.query(
+        f"""select e.entity_id, e.category, count(distinct (a.chain, a.address))
+        from ({ENTITIES}) e left join beliefs.attributions a on a.entity_id = e.entity_id and {_CERTAIN}
+        where e.entity_id in (select unnest($ids)) group by 1, 2""",
+        {"ids": [entity_id for entity_id, _ in ids]},
+    )
+    detail = {str(row[0]): f"{row[1] or 'entity'}, {row[2]:,} addresses" for row in rows}
+    return [Suggestion("entity", entity_id, name, detail.get(entity_id, "entity")) for entity_id, name in ids]
+
+
+def _suggest_addresses(reader: Reader, text: str, limit: int) -> list[Suggestion]:
+    prefix = text.lower() if text[:2] in {"0x", "0X"} else text
+    rows = reader.query(
+        f"""with found as (
+            (select address from facts.{_lookup_table(reader)}
+                where address >= $prefix and address < $prefix || chr(126) order by 1 limit $limit)
+            union (select address from beliefs.labels
+                where address >= $prefix and address < $prefix || chr(126) order by 1 limit $limit))
+        select f.address, min(a.entity_id) from found f left join beliefs.attributions a on a.address = f.address
+        group by 1 order by 1 limit $limit""",
+        {"prefix": prefix, "limit": limit},
+    )
+    return [Suggestion("address", str(row[0]), str(row[0]), str(row[1] or "address")) for row in rows]
