@@ -9,9 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+from intel import __version__
 from intel.config import Settings
-from intel.errors import BadInput
+from intel.errors import BadInput, StoreError
+from intel.etl.accounts import build_accounts
 from intel.etl.clean import Staged, stage_rows
+from intel.etl.ledger import build_context, build_ledger
 from intel.etl.load import load_coverage, load_issues, load_rows
 from intel.etl.stage import count_issues, settle_rows
 from intel.model import DataIssue, RunReport
@@ -19,6 +22,15 @@ from intel.sources.files import expand_paths, open_files
 from intel.sources.formats import find_layout
 from intel.store import Connection, ReadError, open_connection
 from intel.store.lake import Lake, LakeRun
+from intel.store.snapshot import (
+    Manifest,
+    list_builds,
+    name_build,
+    open_build,
+    prune_builds,
+    publish_build,
+    republish_build,
+)
 
 
 def ingest_files(
@@ -99,3 +111,30 @@ def _load_staged(
     load_issues(run, issues)
     commit = run.commit(rows=sum(rows.values()), bad_rows=bad_rows)
     return RunReport(run.run_id, commit.commit_id, rows, bad_rows, replaced, tuple(issues))
+
+
+def build(settings: Settings, *, with_ml: bool = True, full: bool = False) -> Manifest:
+    """Make a new snapshot of the lake and the workspace and publish it; return its manifest.
+
+    A build whose inputs equal the current one's is returned as it is unless `full`. Readers keep their build.
+    """
+    lake = Lake(settings.store)
+    commit = lake.head()
+    if commit is None:
+        raise StoreError(
+            f"the store {settings.store} holds no data yet", "run `intel demo`, or `intel ingest files ...`"
+        )
+    options = {"ml": str(with_ml)}
+    build_id = name_build(commit.commit_id, "", __version__, options)
+    if not full and build_id in {m.build_id for m in list_builds(settings.store)}:
+        return republish_build(settings.store, build_id)
+    with open_build(settings.store, build_id, memory=settings.memory, threads=settings.threads) as work:
+        lake.attach(work.con, commit)
+        build_ledger(work.con)
+        build_accounts(work.con)
+        build_context(work.con)
+        created = datetime.now(UTC).isoformat(timespec="seconds")
+        manifest = Manifest(build_id, created, commit.commit_id, "", __version__, options, ())
+        finished = publish_build(settings.store, work, manifest)
+    prune_builds(settings.store)
+    return finished

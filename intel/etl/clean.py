@@ -90,8 +90,8 @@ def _project(con: Connection, view: str, raw: RawTable, layout: Layout, chain: s
     if "chain" not in filled:
         selected.append(f"'{_choose_chain(chain, raw)}' as chain")
     if layout.details:
-        rest = [quote_name(c) for low, c in names.items() if low not in filled and low not in ("chain", "source")]
-        pairs = ", ".join(f"{_quote_text(c)}, {c}" for c in rest)
+        rest = [c for low, c in names.items() if low not in filled and low not in ("chain", "source")]
+        pairs = ", ".join(f"{_quote_text(c)}, {quote_name(c)}" for c in rest)
         selected.append(f"json_object({pairs})::varchar as details" if rest else "null::varchar as details")
     where = f"where {layout.where}"
     if raw.malformed and raw.files[0].suffix != ".csv":  # rows of nulls stand for lines that are no JSON
@@ -137,6 +137,8 @@ def _clean_fields(
             # The name stands in Delta predicates and file listings: keep it to plain characters.
             fields[column] = f"regexp_replace(coalesce({given}, '{layout.name}'), '[^A-Za-z0-9 ._:/@+-]', '_', 'g')"
         elif column not in types:
+            if column == "value_text" and layout.dataset == "transfers":
+                continue  # filled together with value_raw
             fields[column] = DEFAULTS.get(column, "null")
         elif column == "value_raw":
             _add_value(fields, faults, types[column], layout.dataset)

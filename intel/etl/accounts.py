@@ -1,0 +1,97 @@
+"""What does the ledger say about each address? Double entry, sums and activity, sorted by address.
+
+Reads facts.transfers; works in buckets of addresses, so memory does not grow with the ledger.
+"""
+
+from __future__ import annotations
+
+from intel.store import Connection
+
+BUCKET_POSTINGS = 25_000_000  # about 3 GB while one bucket is sorted
+
+
+def build_accounts(con: Connection) -> None:
+    """Fill facts.postings, address_assets and address_stats."""
+    for first, last in _list_buckets(con):
+        span = {"first": first, "last": last}
+        con.execute(_POSTINGS, span)
+        con.execute(_SUMS, span)
+        con.execute(_STATS, span)
+
+
+def _list_buckets(con: Connection) -> list[tuple[int, int]]:
+    """Return spans [first, last) of address ids with about BUCKET_POSTINGS postings each."""
+    rows, addresses = con.execute(
+        "select 2 * (select count(*) from facts.transfers), (select count(*) from facts.addresses)"
+    ).fetchall()[0]
+    if rows <= BUCKET_POSTINGS:
+        return [(0, addresses)]
+    # Ids are dealt without regard to activity, so slices of ids are nearly even; hubs make some larger.
+    slices = con.execute(
+        "select slice, sum(n) from (select address_id * 1024 // $addresses as slice, count(*) as n from ("
+        "select sender_id as address_id from facts.transfers union all select receiver_id from facts.transfers) "
+        "where address_id is not null group by 1) group by 1 order by 1",
+        {"addresses": addresses},
+    ).fetchall()
+    spans: list[tuple[int, int]] = []
+    start, filled = 0, 0
+    for index, count in slices:
+        edge = -(-(index * addresses) // 1024)  # the first id of this slice
+        if filled and filled + count > BUCKET_POSTINGS:
+            spans.append((start, edge))
+            start, filled = edge, 0
+        filled += count
+    return [*spans, (start, addresses)]
+
+
+_POSTINGS = """
+insert into facts.postings
+select * from (
+    select sender_id as address_id, block_time, transfer_id, cast(-1 as tinyint) as direction, receiver_id, asset_id,
+        value_raw, value_micro_usd
+    from facts.transfers where sender_id >= $first and sender_id < $last
+    union all
+    select receiver_id, block_time, transfer_id, cast(1 as tinyint), sender_id, asset_id, value_raw, value_micro_usd
+    from facts.transfers where receiver_id >= $first and receiver_id < $last
+) order by address_id, block_time nulls last, transfer_id, direction
+"""
+
+_SUMS = """
+insert into facts.address_assets
+select address_id, asset_id,
+    coalesce(sum(value_raw) filter (where direction = 1), 0), coalesce(sum(value_raw) filter (where direction = -1), 0),
+    coalesce(sum(value_micro_usd) filter (where direction = 1), 0),
+    coalesce(sum(value_micro_usd) filter (where direction = -1), 0),
+    count(value_raw) filter (where direction = 1), count(value_raw) filter (where direction = -1),
+    min(block_time), max(block_time)
+from facts.postings where address_id >= $first and address_id < $last
+group by address_id, asset_id order by address_id, asset_id
+"""
+
+# Transfers are dealt ids in order of time, so an address's first and last transfer have its first and last block.
+_STATS = """
+insert into facts.address_stats
+select p.address_id, p.transfers_in, p.transfers_out, p.counterparties_in, p.counterparties_out, p.counterparties,
+    coalesce(g.signed, 0), a.block_number, z.block_number, p.first_time, p.last_time
+from (
+    select address_id, cast(sum(n_in) as bigint) as transfers_in, cast(sum(n_out) as bigint) as transfers_out,
+        count(counterparty_id) filter (where n_in > 0) as counterparties_in,
+        count(counterparty_id) filter (where n_out > 0) as counterparties_out,
+        count(counterparty_id) as counterparties,
+        min(first_id) as first_id, max(last_id) as last_id, min(first_time) as first_time, max(last_time) as last_time
+    from (
+        select address_id, counterparty_id, count(*) filter (where direction = 1) as n_in,
+            count(*) filter (where direction = -1) as n_out, min(transfer_id) as first_id,
+            max(transfer_id) as last_id, min(block_time) as first_time, max(block_time) as last_time
+        from facts.postings where address_id >= $first and address_id < $last
+        group by address_id, counterparty_id
+    ) group by address_id
+) p
+left join facts.transfers a on a.transfer_id = p.first_id
+left join facts.transfers z on z.transfer_id = p.last_id
+left join (
+    select initiator_id, count(distinct hash(tx_hash)) as signed from facts.transfers
+    where initiator_id >= $first and initiator_id < $last group by initiator_id
+) g on g.initiator_id = p.address_id
+order by p.address_id
+"""

@@ -1,0 +1,195 @@
+"""Which build is current, where does it lie, and how is a new one published without disturbing anybody?
+
+A build is a directory that is never edited after it is published. `current` is a one-line text file, replaced last,
+so a reader sees the old build or the new one and nothing in between.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from intel.errors import NoSnapshot, StoreError, UsageError
+from intel.store.connection import Connection, open_connection
+from intel.store.ddl import create_tables, read_tables
+from intel.store.lake import lock_file
+
+SCHEMA_VERSION = 1
+_KEEP = 2  # builds kept beside the pinned ones: the current, and the one readers may still hold
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a build was made from, and the size and SHA-256 of each of its files."""
+
+    build_id: str
+    created_at: str  # ISO, UTC
+    lake_commit: str
+    workspace_revision: str
+    code_version: str
+    settings: Mapping[str, str]
+    reports: tuple[Mapping[str, object], ...] = ()  # one per heuristic: rows, seconds, or why it did not run
+    schema_version: int = SCHEMA_VERSION
+    files: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+
+
+def name_build(lake_commit: str, workspace_revision: str, code_version: str, settings: Mapping[str, str]) -> str:
+    """Return the build id: a hash of everything the build depends on."""
+    text = json.dumps([lake_commit, workspace_revision, code_version, dict(settings)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def current_build(store: Path) -> str:
+    """Return the id of the published build; NoSnapshot where there is none."""
+    try:
+        build_id = (store / "current").read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        build_id = ""
+    if not build_id:
+        raise NoSnapshot(f"the store {store} has no finished build", f"run: intel build --store {store}")
+    return build_id
+
+
+def snapshot_path(store: Path, build_id: str) -> Path:
+    """Return the directory of a build, whether or not it exists."""
+    return store / "snapshots" / build_id
+
+
+def read_manifest(store: Path, build_id: str) -> Manifest:
+    """Return a build's manifest; StoreError where it is missing, damaged or of another version."""
+    path = snapshot_path(store, build_id) / "manifest.json"
+    hint = f"make a new build: intel build --full --store {store}"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        manifest = Manifest(**content)
+    except (OSError, ValueError, TypeError) as error:
+        raise StoreError(f"build {build_id} has no readable manifest ({path}): {error}", hint) from error
+    if manifest.schema_version != SCHEMA_VERSION:
+        raise StoreError(f"build {build_id} has schema version {manifest.schema_version}, not {SCHEMA_VERSION}", hint)
+    return manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A build in the making: a connection with empty `facts` and `beliefs` attached, in a directory of its own."""
+
+    build_id: str
+    folder: Path
+    con: Connection
+
+
+@contextmanager
+def open_build(store: Path, build_id: str, *, memory: str, threads: int) -> Iterator[Build]:
+    """Open the one build of this store that may run; an unfinished directory is removed before and after."""
+    with lock_file(store / "build.lock", "another build is running on this store"):
+        folder = store / "snapshots" / f".{build_id}.unfinished"
+        _sweep_unfinished(store)
+        folder.mkdir(parents=True)
+        con = open_connection(memory=memory, threads=threads, spill=folder / "spill")
+        try:
+            for schema in ("facts", "beliefs"):
+                # The path is escaped by us: attach takes no parameters.
+                con.execute(f"attach '{str(folder / schema).replace(chr(39), chr(39) * 2)}.duckdb' as {schema}")
+                create_tables(con, schema)
+            yield Build(build_id, folder, con)
+        finally:
+            con.close()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def publish_build(store: Path, build: Build, manifest: Manifest) -> Manifest:
+    """Close the build's files, write its manifest with checksums, move it in place and make it current."""
+    for schema in ("facts", "beliefs"):
+        build.con.execute(f"checkpoint {schema}")
+        build.con.execute(f"detach {schema}")
+    shutil.rmtree(build.folder / "spill", ignore_errors=True)
+    files = {path.name: _describe_file(path) for path in sorted(build.folder.iterdir())}
+    finished = Manifest(**{**asdict(manifest), "files": files})
+    (build.folder / "manifest.json").write_text(json.dumps(asdict(finished), indent=1), encoding="utf-8")
+    target = snapshot_path(store, build.build_id)
+    if target.exists():  # the same inputs built again with --full: equal by definition, but perhaps damaged
+        retired = store / "snapshots" / f".{build.build_id}.retired"
+        shutil.rmtree(retired, ignore_errors=True)
+        target.rename(retired)
+        build.folder.rename(target)
+        shutil.rmtree(retired, ignore_errors=True)
+    else:
+        build.folder.rename(target)
+    _write_atomically(store / "current", build.build_id + "\n")
+    return finished
+
+
+def republish_build(store: Path, build_id: str) -> Manifest:
+    """Make an existing build current again; its inputs are those of now."""
+    manifest = read_manifest(store, build_id)
+    _write_atomically(store / "current", build_id + "\n")
+    return manifest
+
+
+def _describe_file(path: Path) -> dict[str, object]:
+    digest = hashlib.sha256()
+    with path.open("rb") as handle:
+        while block := handle.read(1 << 22):
+            digest.update(block)
+        os.fsync(handle.fileno())
+    return {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    scratch = path.with_name(f".{path.name}.new")
+    with scratch.open("w", encoding="utf-8") as handle:
+        handle.write(text)
+        handle.flush()
+        os.fsync(handle.fileno())
+    scratch.replace(path)
+
+
+def _sweep_unfinished(store: Path) -> None:
+    for folder in (store / "snapshots").glob(".*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def list_builds(store: Path) -> list[Manifest]:
+    """Return the manifests of all finished builds, oldest first."""
+    folders = [p for p in (store / "snapshots").glob("*") if p.is_dir() and not p.name.startswith(".")]
+    return sorted((read_manifest(store, p.name) for p in folders), key=lambda m: (m.created_at, m.build_id))
+
+
+def pinned_builds(store: Path) -> set[str]:
+    """Return the ids of builds that garbage collection must keep."""
+    path = store / "pins"
+    return set(path.read_text(encoding="utf-8").split()) if path.exists() else set()
+
+
+def pin_build(store: Path, build_id: str, *, pinned: bool = True) -> None:
+    """Pin or unpin a build; UsageError where there is no such build."""
+    if not snapshot_path(store, build_id).is_dir():
+        known = ", ".join(m.build_id for m in list_builds(store)) or "none"
+        raise UsageError(f"no build {build_id!r} in {store}", f"builds: {known}")
+    pins = pinned_builds(store)
+    pins = pins | {build_id} if pinned else pins - {build_id}
+    _write_atomically(store / "pins", "\n".join(sorted(pins)) + "\n")
+
+
+def prune_builds(store: Path, keep: int = _KEEP) -> list[str]:
+    """Remove all but the newest `keep` builds, the current one and the pinned ones; return the ids removed.
+
+    A reader that has a removed build open keeps reading it: its files live until it closes them.
+    """
+    builds = [manifest.build_id for manifest in list_builds(store)]
+    wanted = set(builds[-keep:]) | pinned_builds(store) | ({current_build(store)} if builds else set())
+    removed = [build_id for build_id in builds if build_id not in wanted]
+    for build_id in removed:
+        shutil.rmtree(snapshot_path(store, build_id))
+    return removed
+
+
+def needed_tables() -> list[str]:
+    """Return every table a snapshot holds, as schema.table."""
+    return [f"{schema}.{table}" for schema in ("facts", "beliefs") for table in read_tables()[schema]]
