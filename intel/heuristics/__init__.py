@@ -1,1 +1,35 @@
-"""Which rules find evidence? One file per heuristic, all of the same shape."""
+"""Which rules find evidence? One file per heuristic, all of the same shape; ALL lists them in running order."""
+
+from __future__ import annotations
+
+from intel.heuristics.base import EvidenceSettings, Heuristic, RuleReport
+from intel.heuristics.deposit_user import HEURISTIC as DEPOSIT_USER
+from intel.heuristics.exclusive_deposit import HEURISTIC as EXCLUSIVE_DEPOSIT
+from intel.heuristics.forwarded_deposit import HEURISTIC as FORWARDED_DEPOSIT
+from intel.heuristics.gas_supplier_sweep import HEURISTIC as GAS_SUPPLIER_SWEEP
+from intel.heuristics.gather import run_rules
+from intel.heuristics.hygiene import flag_hygiene
+from intel.heuristics.services import type_services
+from intel.store import Connection
+
+# Rules that name deposit addresses run before the one that reads who uses them.
+ALL: list[Heuristic] = [EXCLUSIVE_DEPOSIT, FORWARDED_DEPOSIT, GAS_SUPPLIER_SWEEP, DEPOSIT_USER]
+
+
+def gather_evidence(con: Connection, settings: EvidenceSettings | None = None) -> list[RuleReport]:
+    """Run every heuristic in ALL, in order, and fill beliefs.evidence; one report per rule.
+
+    Reads facts, and the labels, anchors, flags and services in beliefs, all filled before.
+    """
+    return run_rules(con, ALL, settings or EvidenceSettings())
+
+
+__all__ = [
+    "ALL",
+    "EvidenceSettings",
+    "Heuristic",
+    "RuleReport",
+    "flag_hygiene",
+    "gather_evidence",
+    "type_services",
+]

@@ -1,0 +1,66 @@
+"""What evidence do the rules find, and which of them could not look?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from intel.errors import IntelError
+from intel.heuristics.base import REQUIREMENTS, RESULT_COLUMNS, EvidenceSettings, Heuristic, RuleReport, Value
+from intel.heuristics.inputs import create_inputs
+from intel.store import Connection, DatabaseError
+
+_INSERT = """
+insert into beliefs.evidence by name
+select *, $heuristic as heuristic, $version as version, $family as family, $weight_is_assumed as weight_is_assumed
+from ({sql}) found
+"""
+
+
+def run_rules(con: Connection, rules: Sequence[Heuristic], settings: EvidenceSettings) -> list[RuleReport]:
+    """Run `rules` in order and insert what each finds into beliefs.evidence.
+
+    A rule that fails leaves no rows, is reported with its error, and does not stop the others.
+    """
+    create_inputs(con)
+    return [run_rule(con, rule, settings) for rule in rules if rule.name not in settings.disabled]
+
+
+def run_rule(con: Connection, rule: Heuristic, settings: EvidenceSettings) -> RuleReport:
+    """Run one rule; its inputs must have been created on this connection."""
+    started = time.monotonic()
+    try:
+        missing = find_missing(con, rule)
+        if missing:
+            return RuleReport(rule.name, 0, time.monotonic() - started, f"no input: {missing}")
+        rows = _insert_evidence(con, rule, {**rule.params, **settings.params.get(rule.name, {})})
+    except (IntelError, DatabaseError) as error:
+        return RuleReport(rule.name, 0, time.monotonic() - started, str(error), failed=True)
+    return RuleReport(rule.name, rows, time.monotonic() - started)
+
+
+def find_missing(con: Connection, rule: Heuristic) -> str:
+    """Return what the rule requires and this store does not have, in words; "" when it can run."""
+    gaps = []
+    for requirement in rule.requires:
+        query, words = REQUIREMENTS[requirement]
+        found = con.execute(query).fetchone()
+        if found is None or not found[0]:
+            gaps.append(words)
+    return "; ".join(gaps)
+
+
+def _insert_evidence(con: Connection, rule: Heuristic, params: dict[str, Value]) -> int:
+    columns = ", ".join(RESULT_COLUMNS)
+    query = f"select {columns} from ({rule.sql}) result"
+    counted = con.execute(
+        _INSERT.format(sql=query),
+        {
+            **params,
+            "heuristic": rule.name,
+            "version": rule.version,
+            "family": rule.family,
+            "weight_is_assumed": rule.weight_is_assumed,
+        },
+    ).fetchone()
+    return int(counted[0]) if counted else 0

@@ -1,0 +1,112 @@
+"""Which assets and transfers are spam, poison, dust or fake, and so never evidence?"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+
+from intel.heuristics.base import Value
+from intel.heuristics.transfer_flags import TRANSFER_FLAGS
+from intel.store import Connection
+
+# Signs that pass for a Latin letter in a wallet's font, after compatibility folding and lower-casing; symbols are
+# mostly capitals, so a Greek eta counts as H. Our own short list: Cyrillic, Greek, Lisu, digits and signs.
+_LOOKS = {
+    **dict(zip(map(ord, "авсенијкморѕтухԁԛԝһ"), "abcehnjkmopstyxdqwh", strict=True)),
+    **dict(zip(map(ord, "αβγεζηικμνορτυχ"), "abyezhikmnoptyx", strict=True)),
+    **dict(zip(map(ord, "ꓮꓐꓚꓓꓰꓢꓔꓴ"), "abcdestu", strict=True)),
+    **dict(zip(map(ord, "і015$₮"), "ioisst", strict=True)),
+}
+
+
+def fold_symbol(text: str) -> str:
+    """Fold a symbol or name to what a hurried reader takes it for: width, case, look-alikes, separators."""
+    wide = unicodedata.normalize("NFKC", text).casefold()
+    plain = "".join(c for c in unicodedata.normalize("NFD", wide) if not unicodedata.combining(c))
+    return "".join(c for c in plain.translate(_LOOKS) if c.isalnum())
+
+
+# Same symbol or name as a verified asset of the chain, or as a chain's own coin, without being one. A token whose
+# chain has no verified asset at all is not judged.
+_COUNTERFEIT_ASSETS = """
+with famous as (
+    select a.chain, f.folded, min(a.symbol) as symbol
+    from facts.assets a
+    join folded_texts f on f.text = a.symbol or f.text = a.name
+    where (a.is_verified or a.token is null) and f.folded <> ''
+    group by a.chain, f.folded
+),
+claims as (
+    select a.asset_id, m.symbol
+    from facts.assets a
+    join folded_texts f on f.text = a.symbol
+    join famous m on m.chain = a.chain and m.folded = f.folded
+    where a.token is not null and not coalesce(a.is_verified, false)
+    union all
+    select a.asset_id, m.symbol
+    from facts.assets a
+    join folded_texts f on f.text = a.name
+    join famous m on m.chain = a.chain and m.folded = f.folded
+    where a.token is not null and not coalesce(a.is_verified, false)
+)
+select asset_id, 'counterfeit' as flag, 'Goes by the symbol or name of ' || min(symbol) || ' but is another contract'
+    as reason
+from claims
+group by asset_id
+"""
+
+# One amount to very many, in a run of neighbouring blocks: a flag to show, not a verdict.
+_AIRDROP_ASSETS = """
+with givers as (
+    select sender_id, asset_id, value_raw
+    from facts.transfers
+    where kind in ('erc20', 'erc1155') and value_raw > 0 and sender_id is not null
+    group by sender_id, asset_id, value_raw
+    having count(distinct receiver_id) >= $min_recipients
+),
+gaps as (
+    select
+        t.sender_id, t.asset_id, t.value_raw, t.receiver_id,
+        t.block_number - lag(t.block_number) over (
+            partition by t.sender_id, t.asset_id, t.value_raw order by t.transfer_id
+        ) as gap
+    from facts.transfers t
+    join givers g on g.sender_id = t.sender_id and g.asset_id = t.asset_id and g.value_raw = t.value_raw
+)
+select asset_id, 'mass_airdrop' as flag,
+    'Given in one amount to ' || cast(count(distinct receiver_id) as varchar) || ' addresses' as reason
+from gaps
+group by asset_id
+having 2 * count(case when gap <= $max_gap then 1 end) >= count(gap)
+"""
+
+# (query, its parameters); the assets first, for transfers inherit from them
+ASSET_FLAGS: tuple[tuple[str, Mapping[str, Value]], ...] = (
+    (_COUNTERFEIT_ASSETS, {}),
+    (_AIRDROP_ASSETS, {"min_recipients": 1_000, "max_gap": 2}),
+)
+
+
+def flag_hygiene(con: Connection) -> None:
+    """Fill beliefs.asset_flags and beliefs.transfer_flags. A transfer may have several flags, each once."""
+    fold_texts(con)
+    for query, params in ASSET_FLAGS:
+        con.execute(f"insert into beliefs.asset_flags by name {query}", dict(params))
+    for query, params in TRANSFER_FLAGS:
+        con.execute(f"insert into beliefs.transfer_flags by name {query}", dict(params))
+
+
+def fold_texts(con: Connection) -> None:
+    """Make the temporary table folded_texts (text, folded): every symbol and name of an asset, folded."""
+    texts = [
+        row[0]
+        for row in con.execute(
+            "select symbol from facts.assets where symbol is not null union select name from facts.assets "
+            "where name is not null order by 1"
+        ).fetchall()
+    ]
+    con.execute(
+        "create or replace temp table folded_texts as "
+        "select unnest($texts::varchar[]) as text, unnest($folded::varchar[]) as folded",
+        {"texts": texts, "folded": [fold_symbol(text) for text in texts]},
+    )

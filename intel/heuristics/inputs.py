@@ -1,0 +1,100 @@
+"""What do several rules read? Ledger and labels, cleaned once; the same text makes views on Spark."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from intel.heuristics.deposit_inputs import DEPOSIT_CANDIDATES, DEPOSIT_FEES, DEPOSIT_MOVES
+from intel.store import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class RuleInput:
+    """A named query; `stored` ones are computed once per build, the others are views."""
+
+    name: str
+    sql: str
+    stored: bool
+
+
+# A transfer with any flag but mass_airdrop is spam, dust or no dealing between two parties.
+_CLEAN_TRANSFERS = """
+select t.*
+from facts.transfers t
+where t.kind <> 'fee'
+    and t.sender_id is not null
+    and t.receiver_id is not null
+    and (t.value_raw is null or t.value_raw > 0)
+    and not exists (
+        select 1 from beliefs.transfer_flags f where f.transfer_id = t.transfer_id and f.flag <> 'mass_airdrop'
+    )
+"""
+
+# One row per address: the public claim goes before a private one. A wallet that two owners claim with equal force
+# proves nothing; a label that says "deposit" names a deposit address, not a wallet that deposits are swept to.
+_EXCHANGE_WALLETS = """
+with claims as (
+    select
+        a.address_id, a.entity_id, coalesce(e.name, a.entity_id) as name, a.confidence, a.level, a.visibility, a.role,
+        a.category,
+        row_number() over (partition by a.address_id order by a.visibility desc, a.entity_id) as choice
+    from beliefs.anchors a
+    join beliefs.entities e on e.entity_id = a.entity_id
+    where e.kind = 'owner' and coalesce(a.rival_level, -1) < a.level
+)
+select address_id, entity_id, name, confidence, level, visibility
+from claims
+where choice = 1
+    and category in ('exchange', 'custodian')
+    and coalesce(role, 'hot_wallet') not in ('deposit', 'deposit_wallet', 'exchange_deposit', 'token', 'deployer')
+"""
+
+# "Only" and "never" hold where one source covers native and token transfers from the first block to the newest.
+_WHOLE_CHAINS = """
+with newest as (
+    select chain, max(last_block) as last_block from facts.coverage where dataset = 'transfers' group by chain
+)
+select c.chain
+from facts.coverage c
+join newest n on n.chain = c.chain
+where c.dataset = 'transfers' and c.kind in ('native', 'erc20') and c.first_block <= 1 and c.last_block >= n.last_block
+group by c.chain
+having count(distinct c.kind) = 2
+"""
+
+# Deposit addresses by label and by the evidence gathered so far; claims for two entities cancel each other.
+_KNOWN_DEPOSITS = """
+with claims as (
+    select e.left_id as address_id, e.right_entity as entity_id, e.weight_bits as bits, e.visibility
+    from beliefs.evidence e
+    where e.relation = 'deposit_of'
+    union all
+    select a.address_id, a.entity_id, 14.0, a.visibility
+    from beliefs.anchors a
+    where a.category = 'exchange_deposit' or a.role in ('deposit', 'deposit_wallet', 'exchange_deposit')
+)
+select
+    c.address_id, min(c.entity_id) as entity_id, min(coalesce(e.name, c.entity_id)) as name, max(c.bits) as bits,
+    max(c.visibility) as visibility
+from claims c
+left join beliefs.entities e on e.entity_id = c.entity_id
+group by c.address_id
+having min(c.entity_id) = max(c.entity_id)
+"""
+
+INPUTS = (
+    RuleInput("clean_transfers", _CLEAN_TRANSFERS, stored=False),
+    RuleInput("exchange_wallets", _EXCHANGE_WALLETS, stored=True),
+    RuleInput("whole_chains", _WHOLE_CHAINS, stored=True),
+    RuleInput("deposit_candidates", DEPOSIT_CANDIDATES, stored=True),
+    RuleInput("deposit_moves", DEPOSIT_MOVES, stored=True),
+    RuleInput("deposit_fees", DEPOSIT_FEES, stored=True),
+    RuleInput("known_deposits", _KNOWN_DEPOSITS, stored=False),
+)
+
+
+def create_inputs(con: Connection) -> None:
+    """Create the inputs as temporary tables and views of this connection, in the order in which they build up."""
+    for item in INPUTS:
+        kind = "table" if item.stored else "view"
+        con.execute(f"create or replace temp {kind} {item.name} as {item.sql}")

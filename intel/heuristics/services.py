@@ -1,0 +1,118 @@
+"""Which addresses serve many unrelated people, so that dealing with them says nothing about who is who?"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+
+from intel.config import data_path
+from intel.heuristics.base import Value
+from intel.store import Connection
+
+# A deposit address is the exchange's, but it is used by one customer: no hub.
+_LABELLED = """
+with known as (
+    select distinct a.address_id, l.category
+    from beliefs.labels l
+    join facts.addresses a on a.address = l.address and (a.chain = l.chain or l.chain = 'evm')
+    where l.category in (select category from service_categories)
+    union
+    select address_id, category from beliefs.anchors where category in (select category from service_categories)
+)
+select
+    address_id, 'labelled' as kind, max(case when category = 'exchange_deposit' then 0 else 1 end) = 1 as is_hub,
+    'Labelled ' || min(category) as reason
+from known
+group by address_id
+"""
+
+_CONTRACTS = """
+select a.address_id, 'contract' as kind, coalesce(s.counterparties, 0) > $max_counterparties as is_hub,
+    'A contract not proven to serve one person' as reason
+from facts.addresses a
+left join facts.address_stats s on s.address_id = a.address_id
+where a.is_contract
+"""
+
+_HUBS = """
+select address_id, 'hub' as kind, true as is_hub,
+    'Deals with ' || cast(counterparties as varchar) || ' addresses' as reason
+from facts.address_stats
+where counterparties > $max_counterparties
+"""
+
+# Somebody's own wallets are few; whoever pays the first coins of many is a faucet, an exchange or an employer.
+_FUNDERS = """
+with firsts as (
+    select t.receiver_id, min(t.transfer_id) as transfer_id
+    from facts.transfers t
+    where t.kind in ('native', 'internal') and t.value_raw > 0 and t.receiver_id is not null and t.sender_id is not null
+    group by t.receiver_id
+)
+select t.sender_id as address_id, 'funder' as kind, true as is_hub,
+    'Paid the first coins of ' || cast(count(*) as varchar) || ' addresses' as reason
+from firsts f
+join facts.transfers t on t.transfer_id = f.transfer_id
+group by t.sender_id
+having count(*) > $max_funded
+"""
+
+_MINERS = """
+select receiver_id as address_id, 'miner' as kind, true as is_hub,
+    'Received ' || cast(count(*) as varchar) || case when count(*) = 1 then ' block reward' else ' block rewards' end
+        as reason
+from facts.transfers
+where kind = 'reward' and receiver_id is not null
+group by receiver_id
+"""
+
+_MULTISENDERS = """
+with batches as (
+    select t.sender_id, t.tx_hash, count(distinct t.receiver_id) as receivers
+    from facts.transfers t
+    join facts.address_stats s on s.address_id = t.sender_id
+    where s.counterparties_out >= $min_receivers
+    group by t.sender_id, t.tx_hash
+    having count(distinct t.receiver_id) >= $min_receivers
+)
+select sender_id as address_id, 'multisender' as kind, true as is_hub,
+    'Paid ' || cast(max(receivers) as varchar) || ' addresses in one transaction' as reason
+from batches
+group by sender_id
+"""
+
+_SYSTEM = """
+select address_id, 'system' as kind, true as is_hub, 'Null, burn or precompiled address' as reason
+from facts.addresses
+where address like '0x00000000000000000000000000000000%' or address like '0xdead0000000000000000%'
+"""
+
+SERVICE_KINDS: tuple[tuple[str, Mapping[str, Value]], ...] = (
+    (_LABELLED, {}),
+    (_CONTRACTS, {"max_counterparties": 50}),
+    (_HUBS, {"max_counterparties": 50}),
+    (_FUNDERS, {"max_funded": 20}),
+    (_MINERS, {}),
+    (_MULTISENDERS, {"min_receivers": 20}),
+    (_SYSTEM, {}),
+)
+
+
+def type_services(con: Connection) -> None:
+    """Fill beliefs.services: one row per address and kind.
+
+    Every row keeps its address out of same-controller evidence; `is_hub` also says that it is no link between others.
+    """
+    list_service_categories(con)
+    for query, params in SERVICE_KINDS:
+        con.execute(f"insert into beliefs.services by name {query}", dict(params))
+
+
+def list_service_categories(con: Connection) -> None:
+    """Make the temporary table service_categories (category) from data/categories.toml."""
+    categories = tomllib.loads(data_path("categories.toml").read_text(encoding="utf-8"))
+    services = sorted(slug for slug, facts in categories.items() if facts.get("service", False))
+    con.execute(
+        "create or replace temp table service_categories as select unnest($services::varchar[]) as category",
+        {"services": services},
+    )

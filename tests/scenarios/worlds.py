@@ -1,0 +1,258 @@
+"""How does a tiny world in TOML become a store? Text in, facts and labels of a fresh DuckDB out."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from intel.store import Connection, open_connection
+from intel.store.ddl import create_tables
+
+FOLDER = Path(__file__).parent
+START = datetime(2023, 1, 1)
+FIRST_BLOCK, LAST_BLOCK, BLOCK_SECONDS = 1_000_000, 2_000_000, 12
+LINE = re.compile(
+    r"(?P<day>\d+) (?P<hour>\d\d):(?P<minute>\d\d) +(?P<sender>\S+) > (?P<receiver>\S+) +(?P<amount>[\d.#]+) (?P<token>\S+)"
+    r"(?P<options>( \w+=\S+)*)(?: x(?P<times>\d+))?$"
+)
+CALL = re.compile(
+    r"(?P<day>\d+) (?P<hour>\d\d):(?P<minute>\d\d) +(?P<sender>\S+) > (?P<receiver>\S+) +(?P<method>0x\w+)$"
+)
+TOKENS: dict[str, dict[str, Any]] = {
+    "ETH": {"native": True, "decimals": 18, "usd": 2000},
+    "USDT": {"decimals": 6, "usd": 1, "verified": True},
+    "DAI": {"decimals": 18, "usd": 1, "verified": True},
+}
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One tiny world with what must and must not follow from it; scenarios.md in this folder explains the fields."""
+
+    name: str
+    about: str
+    transfers: str = ""
+    calls: str = ""
+    coverage: str = "whole"
+    labels: tuple[str, ...] = ()
+    contracts: tuple[str, ...] = ()
+    addresses: dict[str, str] = field(default_factory=dict)
+    tokens: dict[str, dict[str, Any]] = field(default_factory=dict)
+    expect: tuple[str, ...] = ()
+    forbid: tuple[str, ...] = ()
+    together: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+
+    @property
+    def chain(self) -> str:
+        return self.name.replace(" ", "_").replace(":", "_")
+
+    def address(self, nickname: str) -> str:
+        return self.addresses.get(nickname) or "0x" + digest(f"{self.chain} {nickname}")[:40]
+
+    def number_of(self, name: str) -> int:
+        """Return the transfer_id of the transfer that a line calls `as=name`, in a store of this scenario alone."""
+        moves = sorted(list_moves(self), key=lambda move: move["time"])
+        return next(number for number, move in enumerate(moves, 1) if move.get("as") == name)
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_scenarios() -> list[Scenario]:
+    return [
+        Scenario(
+            f"{path.stem}: {row.pop('name')}",
+            row.pop("about"),
+            **{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()},
+        )
+        for path in sorted(FOLDER.glob("*.toml"))
+        for row in tomllib.loads(path.read_text(encoding="utf-8"))["scenario"]
+    ]
+
+
+def load_store(scenarios: Sequence[Scenario]) -> Connection:
+    """Open a fresh DuckDB with facts and labels of all `scenarios`, each on a chain of its own."""
+    con = open_connection(memory="1GB", threads=1)
+    for schema in ("facts", "beliefs"):
+        con.execute(f"attach ':memory:' as {schema}")
+        create_tables(con, schema)
+    book = Book()
+    for scenario in scenarios:
+        book.add_scenario(scenario)
+    for table, rows in book.tables.items():
+        if rows:
+            columns = ", ".join(rows[0])
+            marks = ", ".join(f"${name}" for name in rows[0])
+            con.executemany(f"insert into {table} ({columns}) values ({marks})", rows)
+    con.execute(DERIVED)
+    return con
+
+
+@dataclass
+class Book:
+    """Rows by table, with ids dealt in order of appearance."""
+
+    tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    address_ids: dict[tuple[str, str], int] = field(default_factory=dict)
+    asset_ids: dict[tuple[str, str], int] = field(default_factory=dict)
+    transfers: int = 0
+
+    def insert(self, table: str, **row: Any) -> None:
+        self.tables.setdefault(table, []).append(row)
+
+    def add_scenario(self, scenario: Scenario) -> None:
+        moves = sorted(list_moves(scenario), key=lambda move: move["time"])
+        for move in moves:
+            self.add_transfer(scenario, move)
+        for match in match_lines(CALL, scenario.calls):
+            self.add_call(scenario, match)
+        for label in scenario.labels:
+            self.add_label(scenario, label)
+        if moves:
+            first = FIRST_BLOCK if scenario.coverage == "partial" else 0
+            for kind in ("native", "erc20"):
+                self.insert(
+                    "facts.coverage", dataset="transfers", chain=scenario.chain, kind=kind, source="toml",
+                    first_block=first, last_block=LAST_BLOCK, rows=len(moves),
+                )  # fmt: skip
+
+    def address_id(self, scenario: Scenario, nickname: str) -> int:
+        key = (scenario.chain, scenario.address(nickname))
+        if key not in self.address_ids:
+            self.address_ids[key] = len(self.address_ids) + 1
+            self.insert(
+                "facts.addresses", address_id=self.address_ids[key], chain=key[0], address=key[1],
+                is_contract=nickname in scenario.contracts,
+            )  # fmt: skip
+        return self.address_ids[key]
+
+    def asset_id(self, scenario: Scenario, name: str) -> int:
+        key = (scenario.chain, name)
+        if key not in self.asset_ids:
+            self.asset_ids[key] = len(self.asset_ids) + 1
+            facts = find_token(scenario, name)
+            native = facts.get("native", False)
+            self.insert(
+                "facts.assets", asset_id=self.asset_ids[key], chain=key[0],
+                token=None if native else scenario.address(f"token {name}"), symbol=facts.get("symbol", name),
+                name=facts.get("name"), decimals=facts["decimals"], standard="native" if native else "erc20",
+                is_verified=facts.get("verified", False), is_oversize=False,
+            )  # fmt: skip
+        return self.asset_ids[key]
+
+    def add_transfer(self, scenario: Scenario, move: dict[str, Any]) -> None:
+        self.transfers += 1
+        facts = find_token(scenario, move["token"])
+        whole, _, part = move["amount"].partition(".")
+        kind = move.get("kind") or ("native" if facts.get("native") else "erc20")
+        signer = move.get("by", move["sender"])
+        self.insert(
+            "facts.transfers", transfer_id=self.transfers, chain=scenario.chain, block_number=block_at(move["time"]),
+            block_time=move["time"], tx_hash="0x" + digest(f"{scenario.chain} {move.get('tx', self.transfers)}"),
+            position=self.transfers, sub_position=0, kind=kind,
+            sender_id=None if move["sender"] == "-" else self.address_id(scenario, move["sender"]),
+            receiver_id=None if move["receiver"] == "-" else self.address_id(scenario, move["receiver"]),
+            initiator_id=None if signer in {"?", "-"} else self.address_id(scenario, signer),
+            asset_id=self.asset_id(scenario, move["token"]),
+            value_raw=int(whole + part.ljust(facts["decimals"], "0")),
+            value_micro_usd=round(float(move["amount"]) * facts["usd"] * 1_000_000) if facts.get("usd") else None,
+            source="toml", block_time_is_estimated=False,
+        )  # fmt: skip
+
+    def add_call(self, scenario: Scenario, match: re.Match[str]) -> None:
+        time = read_time(match)
+        self.insert(
+            "facts.transactions", chain=scenario.chain, block_number=block_at(time), block_time=time,
+            tx_hash="0x" + digest(f"{scenario.chain} {match[0]}"), sender_id=self.address_id(scenario, match["sender"]),
+            receiver_id=self.address_id(scenario, match["receiver"]), method_id=match["method"], success=True,
+        )  # fmt: skip
+
+    def add_label(self, scenario: Scenario, text: str) -> None:
+        """`nickname entity category role level`; entity "-": the label names no owner."""
+        nickname, entity, category, role, level = text.split()
+        address_id = self.address_id(scenario, nickname)
+        slug = None if entity == "-" else entity
+        self.insert(
+            "beliefs.labels", chain=scenario.chain, address=scenario.address(nickname), entity_id=slug, label=text,
+            category=category, source="toml", level=int(level), origin="toml", visibility="public",
+        )  # fmt: skip
+        if slug is None:
+            return
+        self.insert(
+            "beliefs.anchors", address_id=address_id, entity_id=slug, category=category,
+            role=None if role == "-" else role, level=int(level), confidence=int(level) / 100, origins=1, label=text,
+            label_source="toml", visibility="public",
+        )  # fmt: skip
+        if not any(row["entity_id"] == slug for row in self.tables.get("beliefs.entities", [])):
+            self.insert(
+                "beliefs.entities", entity_id=slug, name=slug.title(), category=category, kind="owner",
+                is_custodial=category in {"exchange", "custodian"}, visibility="public",
+            )  # fmt: skip
+
+
+def list_moves(scenario: Scenario) -> Iterator[dict[str, Any]]:
+    """Yield one dictionary per transfer; `x20` repeats a line with # counting from 1 to 20."""
+    for match in match_lines(LINE, scenario.transfers):
+        for number in range(1, int(match["times"] or 1) + 1):
+            row = {key: match[key].replace("#", str(number)) for key in ("sender", "receiver", "amount", "token")}
+            options = dict(option.split("=") for option in match["options"].split())
+            yield (
+                row
+                | {"time": read_time(match)}
+                | {key: value.replace("#", str(number)) for key, value in options.items()}
+            )
+
+
+def match_lines(form: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    for line in filter(None, map(str.strip, text.splitlines())):
+        match = form.match(line)
+        assert match, f"a scenario line that reads as nothing: {line!r}"
+        yield match
+
+
+def read_time(match: re.Match[str]) -> datetime:
+    return START + timedelta(days=int(match["day"]) - 1, hours=int(match["hour"]), minutes=int(match["minute"]))
+
+
+def block_at(time: datetime) -> int:
+    return FIRST_BLOCK + int((time - START).total_seconds()) // BLOCK_SECONDS
+
+
+def find_token(scenario: Scenario, name: str) -> dict[str, Any]:
+    return {**TOKENS, **scenario.tokens}[name]
+
+
+DERIVED = """
+insert into facts.postings by name
+select receiver_id as address_id, block_time, transfer_id, 1 as direction, sender_id as counterparty_id, asset_id,
+    value_raw, value_micro_usd
+from facts.transfers where receiver_id is not null
+union all
+select sender_id, block_time, transfer_id, -1, receiver_id, asset_id, value_raw, value_micro_usd
+from facts.transfers where sender_id is not null;
+
+insert into facts.address_stats by name
+select
+    p.address_id, count(*) filter (where p.direction = 1) as transfers_in,
+    count(*) filter (where p.direction = -1) as transfers_out,
+    count(distinct p.counterparty_id) filter (where p.direction = 1) as counterparties_in,
+    count(distinct p.counterparty_id) filter (where p.direction = -1) as counterparties_out,
+    count(distinct p.counterparty_id) as counterparties,
+    count(distinct t.tx_hash) filter (where t.initiator_id = p.address_id) as signed,
+    min(t.block_number) as first_block, max(t.block_number) as last_block,
+    min(p.block_time) as first_time, max(p.block_time) as last_time
+from facts.postings p
+join facts.transfers t on t.transfer_id = p.transfer_id
+group by p.address_id;
+"""
