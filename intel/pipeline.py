@@ -5,23 +5,36 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from intel import __version__
 from intel.config import Settings
-from intel.errors import BadInput, StoreError
+from intel.entities.attribute import attribute_addresses
+from intel.entities.cluster import build_clusters
+from intel.entities.ontology import resolve_labels
+from intel.errors import BadInput, StoreError, UsageError
 from intel.etl.accounts import build_accounts
 from intel.etl.clean import Staged, stage_rows
 from intel.etl.ledger import build_context, build_ledger
-from intel.etl.load import load_coverage, load_issues, load_rows
+from intel.etl.load import COVERED, load_coverage, load_issues, load_rows
 from intel.etl.stage import count_issues, settle_rows
+from intel.heuristics import RuleReport, flag_hygiene, gather_evidence, type_services
 from intel.model import DataIssue, RunReport
 from intel.sources.files import expand_paths, open_files
 from intel.sources.formats import find_layout
+from intel.sources.labels import read_labels
+from intel.sources.parsed import Parsed, merge_parsed
+from intel.sources.prices import read_prices
+from intel.sources.tokens import read_assets, read_tokens
+from intel.sources.world import WorldSettings, generate_world
 from intel.store import Connection, ReadError, open_connection
-from intel.store.lake import Lake, LakeRun
+from intel.store.lake import Lake, LakeRun, lake_schema
 from intel.store.snapshot import (
     Manifest,
     list_builds,
@@ -31,6 +44,7 @@ from intel.store.snapshot import (
     publish_build,
     republish_build,
 )
+from intel.store.workspace import Workspace
 
 
 def ingest_files(
@@ -113,28 +127,179 @@ def _load_staged(
     return RunReport(run.run_id, commit.commit_id, rows, bad_rows, replaced, tuple(issues))
 
 
+def add_labels(
+    settings: Settings, paths: Sequence[str | Path], *, source: str | None = None, private: bool = False
+) -> RunReport:
+    """Take label and actor files into the lake, or with `private` into the workspace; claims already there stay.
+
+    Raises BadInput for a file that cannot be read; single bad rows are counted.
+    """
+    with _open_stage(settings) as con:
+        now = datetime.now(UTC).replace(tzinfo=None)
+        parsed = read_labels(con, paths, source=source, recorded_at=now)
+        if private:
+            count = Workspace(settings.store).add_labels(parsed.tables["labels"]) if "labels" in parsed.tables else 0
+            return RunReport("", "", {"private labels": count}, parsed.bad_rows, 0, parsed.issues)
+        return _merge_tables(settings, con, "labels add", parsed)
+
+
+def retract_labels(
+    settings: Settings, *, source: str | None = None, address: str | None = None, purge: bool = False
+) -> int:
+    """Retract the claims of a source or about an address, private ones too; return how many.
+
+    Retracted claims keep their rows with the date of the retraction; `purge` removes them from the visible lake.
+    """
+    if source is None and address is None:
+        raise UsageError("nothing to retract", "name a source (--source) or an address (--address)")
+    now = datetime.now(UTC).replace(tzinfo=None)
+    removed = Workspace(settings.store).retract_labels(source=source, address=address)
+    with _open_stage(settings) as con, Lake(settings.store).write("labels retract") as run:
+        run.lake.attach(con, run.lake.head())
+        who = {"source": source, "address": address}
+        hit = "($source is null or source = $source) and ($address is null or address = $address)"
+        live = f"{hit} and ($purge or retracted_at is null)"
+        count = int(
+            con.execute(f"select count(*) from lake_labels where {live}", who | {"purge": purge}).fetchall()[0][0]
+        )
+        if count:
+            kept = f"select * from lake_labels where not $purge or not coalesce({hit}, false)"
+            changed = con.sql(
+                f"select * replace (case when {hit} then coalesce(retracted_at, $now) else retracted_at end "
+                f"as retracted_at) from ({kept})",
+                params=who | {"purge": purge, "now": now},
+            )
+            run.replace("labels", changed.to_arrow_table())
+            run.commit(rows=count, bad_rows=0)
+    return removed + count
+
+
+def add_tokens(settings: Settings, paths: Sequence[str | Path]) -> RunReport:
+    """Take token lists into the lake; a contract's newer entry of the same source takes the older one's place."""
+    with _open_stage(settings) as con:
+        return _merge_tables(settings, con, "tokens add", read_tokens(con, paths))
+
+
+def add_prices(
+    settings: Settings, paths: Sequence[str | Path], *, assets: Sequence[str | Path] | None = None
+) -> RunReport:
+    """Take daily prices, and the verified map from symbols to contracts, into the lake."""
+    with _open_stage(settings) as con:
+        parts = [read_prices(con, paths)] if paths else []
+        parts += [read_assets(con, assets)] if assets else []
+        return _merge_tables(settings, con, "prices add", merge_parsed(parts))
+
+
+# What makes two rows of these tables the same statement: the newer takes the older one's place.
+_IDENTITY = {
+    "tokens": ("chain", "token", "source"),
+    "assets": ("chain", "token", "source"),
+    "prices": ("date", "symbol", "source"),
+    "actors": ("slug", "name", "source"),
+}
+_CLAIM = (
+    "chain", "address", "entity", "label", "category", "source", "source_ref", "url", "licence", "source_date",
+    "confidence", "valid_from", "valid_to",
+)  # fmt: skip
+
+
+def _merge_tables(settings: Settings, con: Connection, command: str, parsed: Parsed) -> RunReport:
+    """Write small tables: labels that are new are appended, others replace what has their identity."""
+    bad_rows = parsed.bad_rows
+    with Lake(settings.store).write(command) as run:
+        run.lake.attach(con, run.lake.head())
+        rows: dict[str, int] = {}
+        replaced = 0
+        for name, table in parsed.tables.items():
+            con.register("new_rows", table)
+            keys = _CLAIM if name == "labels" else _IDENTITY[name]
+            same = " and ".join(f"o.{key} is not distinct from n.{key}" for key in keys)
+            if name == "labels":
+                fresh = con.sql(f"from new_rows n where not exists (from lake_labels o where {same} "
+                                "and o.retracted_at is null)").to_arrow_table()  # fmt: skip
+                rows[name] = fresh.num_rows
+                if fresh.num_rows:
+                    run.append(name, fresh)
+            else:
+                kept = con.sql(f"from lake_{name} o where not exists (from new_rows n where {same})").to_arrow_table()
+                replaced += int(con.execute(f"select count(*) from lake_{name}").fetchall()[0][0]) - kept.num_rows
+                schema = lake_schema(name)
+                run.replace(name, pa.concat_tables([kept.cast(schema), table.cast(schema)]))
+                rows[name] = table.num_rows
+            con.unregister("new_rows")
+        load_issues(run, parsed.issues)
+        commit = run.commit(rows=sum(rows.values()), bad_rows=bad_rows)
+    return RunReport(run.run_id, commit.commit_id, rows, bad_rows, replaced, parsed.issues)
+
+
 def build(settings: Settings, *, with_ml: bool = True, full: bool = False) -> Manifest:
     """Make a new snapshot of the lake and the workspace and publish it; return its manifest.
 
-    A build whose inputs equal the current one's is returned as it is unless `full`. Readers keep their build.
+    A build whose inputs equal an existing one's is made current as it is, unless `full`. Readers keep their build
+    until they open a new one. Heuristics that failed are named in the manifest's reports.
     """
     lake = Lake(settings.store)
     commit = lake.head()
     if commit is None:
         raise StoreError(
-            f"the store {settings.store} holds no data yet", "run `intel demo`, or `intel ingest files ...`"
+            f"the store {settings.store} holds no data yet", "run `intel demo` or `intel ingest files ...`"
         )
+    workspace = Workspace(settings.store)
+    revision = str(workspace.revision())
     options = {"ml": str(with_ml)}
-    build_id = name_build(commit.commit_id, "", __version__, options)
-    if not full and build_id in {m.build_id for m in list_builds(settings.store)}:
+    build_id = name_build(commit.commit_id, revision, __version__, options)
+    if not full and any(known.build_id == build_id for known in list_builds(settings.store)):
         return republish_build(settings.store, build_id)
     with open_build(settings.store, build_id, memory=settings.memory, threads=settings.threads) as work:
         lake.attach(work.con, commit)
         build_ledger(work.con)
         build_accounts(work.con)
         build_context(work.con)
+        reports = _form_beliefs(work.con, workspace.labels())
         created = datetime.now(UTC).isoformat(timespec="seconds")
-        manifest = Manifest(build_id, created, commit.commit_id, "", __version__, options, ())
+        told = tuple(asdict(report) for report in reports)
+        manifest = Manifest(build_id, created, commit.commit_id, revision, __version__, options, told)
         finished = publish_build(settings.store, work, manifest)
     prune_builds(settings.store)
     return finished
+
+
+def _form_beliefs(con: Connection, private: pa.Table) -> list[RuleReport]:
+    """Labels first, then hygiene and typing, then the heuristics, then who is who."""
+    con.register("private_labels", private)
+    con.execute(
+        "create or replace temp view labels_in as "
+        "select *, 'public' as visibility from lake_labels where retracted_at is null "
+        "union all by name select *, 'private' as visibility from private_labels where retracted_at is null"
+    )
+    con.execute("create or replace temp view actors_in as from lake_actors")
+    resolve_labels(con)
+    flag_hygiene(con)
+    type_services(con)
+    reports = gather_evidence(con)
+    build_clusters(con)
+    attribute_addresses(con)
+    con.execute("drop view labels_in")
+    con.unregister("private_labels")
+    return reports
+
+
+_WORLD = ("transfers", "transactions", "blocks", "tokens", "prices", "assets", "labels", "actors")
+
+
+def make_demo(settings: Settings, *, transfers: int = 200_000, preset: str = "default", seed: int = 7) -> Manifest:
+    """Fill an empty store with the simulated economy and build it; its truth goes to STORE.truth, never inside."""
+    if Lake(settings.store).head() is not None:
+        raise StoreError(f"the store {settings.store} already holds data", "name another with --store, or remove it")
+    world = generate_world(WorldSettings(transfers=transfers, preset=preset, seed=seed))
+    with Lake(settings.store).write(f"demo --transfers {transfers} --preset {preset} --seed {seed}") as run:
+        for name in _WORLD:
+            run.append(name, pa.RecordBatchReader.from_batches(lake_schema(name), world.batches(name)))
+        seen = [asdict(one) for one in world.coverage if one.dataset in COVERED]
+        run.replace("coverage", pa.Table.from_pylist(seen, schema=lake_schema("coverage")))
+        run.commit(rows=len(world.ledger.transfers), bad_rows=0)
+    truth = settings.store.with_name(settings.store.name + ".truth")
+    truth.mkdir(parents=True, exist_ok=True)
+    for name, table in world.truth.items():
+        pq.write_table(table, truth / f"{name}.parquet")
+    return build(settings)

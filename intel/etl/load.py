@@ -17,7 +17,7 @@ from intel.store.lake import LakeRun, lake_schema, quote_literal
 
 _BATCH = 500_000
 _KINDED = ("transfers", "edges")
-_COVERED = ("transfers", "transactions")  # a block without events or edges proves nothing about what was seen of it
+COVERED = ("transfers", "transactions")  # a block without events or edges proves nothing about what was seen of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def load_coverage(con: Connection, run: LakeRun, dataset: str, declared: Sequenc
 
     Needs the views staged_<dataset> and lake_coverage; row counts are those of the lake after this run.
     """
-    if dataset not in _COVERED:
+    if dataset not in COVERED:
         return
     kind = _kind(dataset, "s")
     con.execute(

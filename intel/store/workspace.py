@@ -1,0 +1,148 @@
+"""What do people say? Private labels, and later judgements and cases, in SQLite (or any database SQLAlchemy knows)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import Engine, create_engine, delete, event, func, insert, select
+from sqlalchemy.engine import Connection as SqlConnection
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from intel.errors import StoreError
+from intel.store.lake import lake_schema
+
+
+class Base(DeclarativeBase):
+    """The workspace's tables."""
+
+
+class PrivateLabel(Base):
+    """A claim that a user added for his own eyes; columns as lake.labels."""
+
+    __tablename__ = "private_labels"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    chain: Mapped[str] = mapped_column(index=True)
+    address: Mapped[str] = mapped_column(index=True)
+    entity: Mapped[str | None]
+    label: Mapped[str | None]
+    category: Mapped[str | None]
+    source: Mapped[str]
+    source_ref: Mapped[str | None]
+    url: Mapped[str | None]
+    licence: Mapped[str | None]
+    source_date: Mapped[date | None]
+    confidence: Mapped[str | None]
+    valid_from: Mapped[datetime | None]
+    valid_to: Mapped[datetime | None]
+    recorded_at: Mapped[datetime]
+    retracted_at: Mapped[datetime | None]
+
+
+class Revision(Base):
+    """One row per change of the workspace: its number names the state a build was made from."""
+
+    __tablename__ = "revisions"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    made_at: Mapped[datetime]
+    what: Mapped[str]
+
+
+_CLAIM = ("chain", "address", "entity", "label", "category", "source", "source_ref")
+
+
+class Workspace:
+    """The workspace of one store: STORE/workspace.sqlite, or the database at `url`."""
+
+    def __init__(self, store: Path, url: str | None = None) -> None:
+        self.url = url or f"sqlite:///{store / 'workspace.sqlite'}"
+        self._is_file = url is None
+        self._path = store / "workspace.sqlite"
+        self._engine: Engine | None = None
+
+    def revision(self) -> int:
+        """Return the number of the last change; 0 for a workspace nobody has written to."""
+        if self._is_file and not self._path.exists():
+            return 0
+        with self._begin() as con:
+            return con.execute(select(func.max(Revision.number))).scalar() or 0
+
+    def labels(self) -> pa.Table:
+        """Return all private labels in the columns of lake.labels, oldest first."""
+        schema = lake_schema("labels")
+        if self.revision() == 0:
+            return schema.empty_table()
+        with self._begin() as con:
+            rows = con.execute(select(PrivateLabel.__table__).order_by(PrivateLabel.id)).mappings().all()
+        return pa.Table.from_pylist([{name: row[name] for name in schema.names} for row in rows], schema=schema)
+
+    def add_labels(self, labels: pa.Table) -> int:
+        """Add claims that are not there yet; return how many were new."""
+        known = {_claim_key(row) for row in self.labels().to_pylist()}
+        rows = [row for row in labels.to_pylist() if _claim_key(row) not in known]
+        if rows:
+            with self._begin() as con:
+                con.execute(insert(PrivateLabel), rows)
+                self._record(con, f"{len(rows)} private labels added")
+        return len(rows)
+
+    def retract_labels(self, *, source: str | None = None, address: str | None = None) -> int:
+        """Delete the private labels of a source or address (both given: that match both); return how many."""
+        query = delete(PrivateLabel)
+        query = query.where(PrivateLabel.source == source) if source else query
+        query = query.where(PrivateLabel.address == address) if address else query
+        if self.revision() == 0:
+            return 0
+        with self._begin() as con:
+            count = con.execute(query).rowcount
+            if count:
+                self._record(con, f"{count} private labels removed")
+        return count
+
+    def close(self) -> None:
+        """Release the database."""
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
+
+    def _record(self, con: SqlConnection, what: str) -> None:
+        con.execute(insert(Revision), [{"made_at": datetime.now(UTC).replace(tzinfo=None), "what": what}])
+
+    @contextmanager
+    def _begin(self) -> Iterator[SqlConnection]:
+        try:
+            if self._engine is None:
+                self._engine = _open_engine(self.url, self._path if self._is_file else None)
+            with self._engine.begin() as con:
+                yield con
+        except SQLAlchemyError as error:
+            first = str(error).splitlines()[0]
+            hint = "another process may hold it: wait and try again; or restore it from a backup"
+            raise StoreError(f"the workspace cannot be used: {first}", hint) from error
+
+
+def _open_engine(url: str, path: Path | None) -> Engine:
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url)
+    if path is not None:
+        event.listen(engine, "connect", _use_wal)
+    Base.metadata.create_all(engine)
+    return engine
+
+
+def _use_wal(connection: Any, _: object) -> None:
+    # Readers are not blocked by the one writer, and a writer waits 5 s for another instead of failing at once.
+    connection.execute("pragma journal_mode = wal")
+    connection.execute("pragma busy_timeout = 5000")
+
+
+def _claim_key(row: Mapping[str, Any]) -> Sequence[Any]:
+    return tuple(row[name] for name in _CLAIM)
