@@ -44,7 +44,18 @@ METHODS = (
 METHOD = {method.name: index for index, method in enumerate(METHODS)}
 KILO_GAS = np.array([method.kilo_gas for method in METHODS])
 
-TRANSACTION_COLUMNS = ("time", "chain", "signer", "to", "method", "kilo_gas", "gas_price", "created", "producer")
+TRANSACTION_COLUMNS = (
+    "time",
+    "chain",
+    "signer",
+    "to",
+    "method",
+    "kilo_gas",
+    "gas_price",
+    "created",
+    "producer",
+    "success",
+)
 TRANSFER_COLUMNS = ("time", "tx", "kind", "sender", "receiver", "asset", "amount")
 
 
@@ -63,7 +74,9 @@ class Book:
     transfers: dict[str, list[Ints]] = field(default_factory=lambda: _columns(TRANSFER_COLUMNS))
     size: int = 0
 
-    def sign(self, method: str, time: Ints, signer: Ints, to: Ints, chain: Ints | int = 0) -> tuple[Ints, Ints]:
+    def sign(
+        self, method: str, time: Ints, signer: Ints, to: Ints, chain: Ints | int = 0, *, success: bool = True
+    ) -> tuple[Ints, Ints]:
         """Add one transaction per element, with its fee. Returns (transaction numbers, fees in grains)."""
         count = len(time)
         chain = np.broadcast_to(np.asarray(chain, dtype=np.int64), (count,))
@@ -79,7 +92,7 @@ class Book:
         if method == "create":
             created, receiver = receiver, created
         producer = self.producers[chain, (time // BLOCK_SECONDS[chain] * 7) % self.producers.shape[1]]
-        row = (time, chain, signer, receiver, METHOD[method], kilo_gas, gas_price, created, producer)
+        row = (time, chain, signer, receiver, METHOD[method], kilo_gas, gas_price, created, producer, success)
         for name, values in zip(TRANSACTION_COLUMNS, row, strict=True):
             self.transactions[name].append(np.broadcast_to(np.asarray(values, dtype=np.int64), (count,)))
         tx = np.arange(self.size, self.size + count)
@@ -100,7 +113,7 @@ class Book:
             self.transfers[name].append(np.broadcast_to(np.asarray(values, dtype=np.int64), (count,)))
 
     def pay(self, time: Ints, ends: tuple[Ints, Ints], asset: Ints | int, amount: Ints, contracts: Ints) -> Ints:
-        """Plain payments of coins and tokens, signed by the sender. Returns fees. `contracts` is the token of each asset."""
+        """Plain payments, signed by the sender; `contracts` is the token contract by asset. Returns the fees."""
         asset = np.broadcast_to(np.asarray(asset, dtype=np.int64), (len(time),))
         fees = np.zeros(len(time), dtype=np.int64)
         for native, method, kind in ((True, "send", "native"), (False, "token_transfer", "erc20")):
@@ -115,7 +128,12 @@ class Book:
     def align(self, time: Ints, chain: Ints) -> Ints:
         """Time of the block that holds a transaction sent at `time`."""
         seconds = BLOCK_SECONDS[chain]
-        return np.asarray(time, dtype=np.int64) // seconds * seconds
+        aligned: Ints = np.asarray(time, dtype=np.int64) // seconds * seconds
+        return aligned
+
+    def clear(self) -> None:
+        """Forget all rows, once the ledger is closed."""
+        self.transactions, self.transfers = _columns(TRANSACTION_COLUMNS), _columns(TRANSFER_COLUMNS)
 
     def stack_transactions(self) -> dict[str, Ints]:
         """All transactions planned so far, one array per column."""

@@ -12,11 +12,11 @@ import pyarrow as pa
 
 from intel.sources.world.ledger import SOURCE, START, Ledger
 from intel.sources.world.market import ASSET_CHAIN, ASSETS, CHAINS, Ints, Market
-from intel.sources.world.town import Town
+from intel.sources.world.town import Exchange, Town
 
 EXPLORER, DISCLOSURE, FORUM = "world-explorer", "world-disclosure", "world-forum"
 _LEVELS = {EXPLORER: "trusted_provider", DISCLOSURE: "service_data", FORUM: "web_crawl"}
-LABELLED_DEPOSITS = 0.015  # share of deposit addresses that somebody once labelled
+LABELLED_DEPOSITS = 0.03  # share of deposit addresses that somebody once labelled
 
 
 @dataclass
@@ -37,10 +37,10 @@ class _Claims:
 
 
 def write_labels(town: Town, ledger: Ledger, rng: np.random.Generator) -> list[dict[str, Any]]:
-    """Rows of lake.labels: what is well known, a few deposit addresses and pests; one label is wrong and one is in dispute."""
+    """Rows of lake.labels: what is well known, a few deposits and pests; one label is wrong, one is disputed."""
     claims = _Claims(ledger.addresses.to_pylist())
     for exchange in town.exchanges:
-        _label_exchange(town, claims, rng, exchange.owner)
+        _label_exchange(town, claims, rng, exchange)
     _label_services(town, claims)
     _label_pests(town, claims, rng)
     biggest, rival = town.exchanges[0], town.exchanges[1]
@@ -51,16 +51,15 @@ def write_labels(town: Town, ledger: Ledger, rng: np.random.Generator) -> list[d
     return claims.rows
 
 
-def _label_exchange(town: Town, claims: _Claims, rng: np.random.Generator, owner: int) -> None:
-    exchange = next(item for item in town.exchanges if item.owner == owner)
-    name = town.cast.owners[owner].name
+def _label_exchange(town: Town, claims: _Claims, rng: np.random.Generator, exchange: Exchange) -> None:
+    name = town.cast.owners[exchange.owner].name
     claims.add(exchange.hot, name, f"{name}: Hot Wallet 1", "exchange", DISCLOSURE)
     claims.add(exchange.hot, name, f"{name} 1", "exchange", EXPLORER)
     claims.add(exchange.desk, name, f"{name} 2", "exchange", EXPLORER)
     if exchange in town.exchanges[:3]:
         claims.add(exchange.cold, name, f"{name}: Cold Wallet", "exchange", DISCLOSURE)
     for deposits, owners, _ in town.deposits:
-        own = np.unique(deposits[owners == owner])
+        own = np.unique(deposits[owners == exchange.owner])
         for account in rng.permutation(own)[: int(len(own) * LABELLED_DEPOSITS) + 1].tolist():
             claims.add(account, name, f"{name}: Deposit", "exchange_deposit", EXPLORER)
 

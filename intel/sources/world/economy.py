@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from intel.errors import BadInput
 from intel.sources.world.exchanges import plan_cold_storage, plan_deposits, plan_sweeps
 from intel.sources.world.funding import find_shortfalls, fund_from_genesis, fund_layer
 from intel.sources.world.people import draw_events, settle_people
@@ -19,14 +20,21 @@ from intel.sources.world.services import (
 from intel.sources.world.town import HOT, Town, found_town
 from intel.sources.world.trading import plan_payments, plan_swaps
 
-ROWS_PER_PERSON = 57  # transfers that one person causes, with fees, sweeps and funding; measured
+ROWS_PER_PERSON, ROWS_PER_DAY = 54, 14  # transfers that a person and a day cause, fees and funding too; measured
+FEWEST = 200  # people; with fewer the fixed cast would be most of the economy
 ACTIONS_PER_PERSON = 9
 
 
 def simulate_town(rng: np.random.Generator, transfers: int, preset: str, days: int) -> Town:
     """Simulate everything that is signed and moved; the book is complete, though not yet in order."""
+    size = int((transfers - ROWS_PER_DAY * days) / ROWS_PER_PERSON)
+    if size < FEWEST:
+        least = int(FEWEST * ROWS_PER_PERSON + ROWS_PER_DAY * days) + 1
+        raise BadInput(
+            f"{transfers} transfers are too few for an economy of {days} days",
+            f"ask for {least} or more, or for fewer days",
+        )
     town = found_town(rng, days, preset)
-    size = transfers // ROWS_PER_PERSON
     people = settle_people(town, size)
     events = draw_events(town, people, size * ACTIONS_PER_PERSON)
     choice = rng.choice(3, len(events.time), p=[0.38, 0.37, 0.25])

@@ -69,7 +69,8 @@ def running_need(delta: Ints, group: Ints) -> Ints:
 def _round_up(amount: Ints) -> Ints:
     """Round up to two leading digits, as people do."""
     unit = (10.0 ** np.maximum(np.floor(np.log10(np.maximum(amount, 1))) - 1, 0)).astype(np.int64)
-    return -(-amount // unit) * unit
+    rounded: Ints = -(-amount // unit) * unit
+    return rounded
 
 
 def fund_layer(book: Book, rng: np.random.Generator, short: Shortfall, funder: Ints, contracts: Ints) -> None:

@@ -71,7 +71,7 @@ class Ledger:
                 "gas_limit": rows["kilo_gas"] * 1000, "nonce": rows["nonce"],
                 "gas_price": write_decimals(rows["gas_price"], np.full(count, 10**6)),
                 "type": np.full(count, 2, dtype=np.int32), "method_id": _take(selectors, method),
-                "input_length": lengths[method], "success": np.ones(count, dtype=bool),
+                "input_length": lengths[method], "success": rows["success"] == 1,
                 "created": _take(self.addresses, rows["created"]),
                 "miner": _take(self.addresses, rows["producer"]), "source": SOURCE,
             })  # fmt: skip

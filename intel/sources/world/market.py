@@ -89,7 +89,8 @@ class Market:
         price = self.usd[asset, time // DAY]
         grains = usd / np.where(price > 0, price, 1.0) * GRAINS[asset]
         unit = 10.0 ** np.maximum(np.floor(np.log10(np.maximum(grains, 1.0))) - 3, 0)
-        return (np.maximum(np.round(grains / unit), 1) * unit).astype(np.int64)
+        rounded: Ints = (np.maximum(np.round(grains / unit), 1) * unit).astype(np.int64)
+        return rounded
 
     def exchange(self, amount: Ints, sold: Ints, bought: Ints, time: Ints) -> Ints:
         """Grains of `bought` paid out for `amount` grains of `sold`, after a fee of 0.3 %."""

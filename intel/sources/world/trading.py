@@ -9,6 +9,8 @@ from intel.sources.world.market import ASSET_CHAIN, ETH, PAID_IN, WETH, Ints
 from intel.sources.world.people import Events, People
 from intel.sources.world.town import Town
 
+FAILED = 0.03  # share of swaps
+
 
 def plan_payments(town: Town, people: People, events: Events) -> Ints:
     """Let people pay friends, or themselves on another wallet. Returns the payees."""
@@ -29,9 +31,16 @@ def plan_payments(town: Town, people: People, events: Events) -> Ints:
 
 
 def plan_swaps(town: Town, events: Events) -> None:
-    """Let people swap on the first chain: coin to token, token to coin, or token to token through two pools."""
+    """Let people swap on the first chain: coin to token, token to coin, or token to token through two pools.
+
+    Some swaps fail: their fee is gone and nothing else moves.
+    """
     rng = town.rng
     events = events.at(np.flatnonzero(ASSET_CHAIN[events.asset] == 0))
+    fails = rng.random(len(events.time)) < FAILED
+    failed, events = events.at(np.flatnonzero(fails)), events.at(np.flatnonzero(~fails))
+    router = np.full(len(failed.time), town.services["router"])
+    town.book.sign("swap", failed.time, failed.wallet, router, success=False)
     bought = rng.choice(PAID_IN, len(events.time))
     bought = np.where(bought == events.asset, np.where(events.asset == ETH, PAID_IN[1], ETH), bought)
     amount = town.market.convert(events.usd, events.asset, events.time)
