@@ -7,13 +7,13 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from intel.model import Subject
-from intel.profiler.postings import MEMBER, Window, gather_flows, gather_members, inside
+from intel.profiler.postings import ALWAYS, MEMBER, Window, gather_flows, gather_members
 from intel.store.reader import Reader
 
 Step = Literal["day", "week", "month"]
 
 
-def summarise_activity(reader: Reader, subject: Subject, window: Window | None = None) -> dict[str, Any]:
+def summarise_activity(reader: Reader, subject: Subject, window: Window = ALWAYS) -> dict[str, Any]:
     """Return first_seen, last_seen, transfers_in, transfers_out, transfers_internal, counterparties, signed.
 
     Transfers between two members count as internal, once, and neither in nor out. Spam counts: it did happen.
@@ -42,12 +42,10 @@ def summarise_activity(reader: Reader, subject: Subject, window: Window | None =
     }
 
 
-def tabulate_activity(
-    reader: Reader, subject: Subject, window: Window | None = None, *, step: Step = "month"
-) -> pa.Table:
+def tabulate_activity(reader: Reader, subject: Subject, window: Window = ALWAYS, *, step: Step = "month") -> pa.Table:
     """Return period (its first day), transfers_in, transfers_out, in_usd, out_usd; without those between members."""
     gather_members(reader, subject)
-    condition, params = inside(window)
+    condition, params = window.condition()
     return reader.arrow(
         f"""select date_trunc($step, p.block_time)::date as period,
             count(*) filter (p.direction > 0) as transfers_in, count(*) filter (p.direction < 0) as transfers_out,

@@ -42,15 +42,16 @@ def attribute_addresses(
             coalesce(e.name, o.entity_id) as entity_name, coalesce(e.category, k.category) as category,
             coalesce(o.role, r.role) as role, r.probability as role_probability, o.confidence,
             case when not w.is_valid then 'invalid' when o.entity_id is not null then o.status
-                when r.role is not null then 'predicted' else 'unknown' end as status,
+                when k.category is not null then 'labelled' when r.role is not null then 'predicted'
+                else 'unknown' end as status,
             case when not w.is_valid then w.fault
                 when o.rivals > 0 then o.reason || '; on another chain it belongs to ' || o.other
                 when o.entity_id is not null then o.reason
+                when k.category is not null then 'Labelled ' || k.category || '; no label names an owner'
                 when r.role is not null then 'No owner is known; its behaviour is that of: ' || r.role
-                when k.category is not null then 'Labelled as ' || k.category || ', but no label names an owner'
                 when k.only_chain is not null or k.chains > 1 then 'Seen, but nothing says whose it is'
                 else 'Occurs nowhere in this store' end as reason,
-            o.basis, o.label_source, $build as build, o.tier, coalesce(o.visibility, k.visibility) as visibility
+            o.basis, coalesce(o.label_source, k.label_source) as label_source, $build as build, o.tier, coalesce(o.visibility, k.visibility) as visibility
         from wanted w
         left join wanted_owners o on o.position = w.position
         left join ({ENTITIES}) e on e.entity_id = o.entity_id
@@ -72,7 +73,8 @@ def frame_attributions(
 def _read_texts(addresses: Iterable[object] | pa.Array | pa.ChunkedArray | pd.Series) -> pa.Array | pa.ChunkedArray:
     if isinstance(addresses, pa.Array | pa.ChunkedArray):
         return pc.cast(addresses, pa.string())
-    return pa.array([item if isinstance(item, str) else None for item in addresses], pa.string())
+    # A missing value of pandas is a float.
+    return pa.array([None if item is None or isinstance(item, float) else str(item) for item in addresses], pa.string())
 
 
 def _load_wanted(reader: Reader, texts: pa.Array | pa.ChunkedArray) -> None:
@@ -162,12 +164,13 @@ def _find_owners(reader: Reader, tier: Tier) -> None:
     reader.query(
         f"""create or replace temp table wanted_known as
         with seen as (
-            select position, chain, null as category, 'public' as visibility from wanted_ids
-            union all select w.position, x.chain, x.category, x.visibility from wanted w
+            select position, chain, null as category, null as source, -1 as level, 'public' as visibility from wanted_ids
+            union all select w.position, x.chain, x.category, x.source, coalesce(x.level, 0), x.visibility from wanted w
                 join beliefs.labels x on x.address = w.address and {on_chain} where w.is_valid)
         select position, count(distinct chain) filter (chain <> 'evm') as chains,
             case when count(distinct chain) = 1 then nullif(min(chain), 'evm') end as only_chain,
-            min(category) as category,
+            arg_max(category, (level, category, source)) filter (category is not null) as category,
+            arg_max(source, (level, category, source)) filter (category is not null) as label_source,
             case when bool_or(visibility = 'private') then 'private' else 'public' end as visibility
         from seen group by 1"""
     )

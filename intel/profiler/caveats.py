@@ -14,7 +14,7 @@ def list_caveats(reader: Reader, subject: Subject, profile: Profile) -> list[str
     """Return the caveats in plain sentences, the ones about what was seen first."""
     gather_members(reader, subject)
     return [
-        *_say_what_was_seen(profile.coverage),
+        *_say_what_was_seen(profile),
         *_say_membership(subject, profile),
         *_say_events(reader),
         *_say_edges(reader, profile),
@@ -26,13 +26,19 @@ def list_caveats(reader: Reader, subject: Subject, profile: Profile) -> list[str
     ]
 
 
-def _say_what_was_seen(coverage: Mapping[str, Any]) -> Iterator[str]:
-    if not coverage["chains"]:
-        yield "No transfer of this subject was seen: what is shown comes from labels alone."
+def _count(number: int, one: str, many: str | None = None) -> str:
+    """Return `1 transfer` or `2,000 transfers`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def _say_what_was_seen(profile: Profile) -> Iterator[str]:
+    coverage = profile.coverage
+    if profile.activity["first_seen"] is None:
+        yield "No transfer of this subject was seen: what is shown comes from labels, events or connections alone."
     for chain in coverage["chains"]:
         kinds = [kind for kind in chain["kinds"] if kind["dataset"] == "transfers"]
         if not kinds:
-            yield f"No transfers of {chain['chain']} are in this store."
+            yield f"Which blocks of {chain['chain']} were seen is not recorded."
         elif not chain["is_whole"]:
             yield f"Only part of {chain['chain']} was seen: {'; '.join(_say_kind(kind) for kind in kinds)}."
     if coverage["since"] or coverage["until"]:
@@ -41,10 +47,9 @@ def _say_what_was_seen(coverage: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _say_kind(kind: Mapping[str, Any]) -> str:
-    if kind["first_block"] is None:
-        return f"{kind['kind'] or 'transfers'}, blocks unknown"
     name = kind["kind"] or "transfers"
-    holes = f", {kind['missing_blocks']:,} of them missing in {kind['holes']:,} holes" if kind["holes"] else ""
+    missing = kind["missing_blocks"]
+    holes = f", {missing:,} of them missing in {_count(kind['holes'], 'hole')}" if kind["holes"] else ""
     return f"{name} in blocks {kind['first_block']:,} to {kind['last_block']:,}{holes}{_say_dates(kind)}"
 
 
@@ -57,15 +62,16 @@ def _say_dates(kind: Mapping[str, Any]) -> str:
 
 def _say_membership(subject: Subject, profile: Profile) -> Iterator[str]:
     if subject.left_out:
-        yield f"{subject.left_out:,} probable addresses are left out; tier `probable` takes them in."
-    if subject.kind == "entity" and not subject.address_ids:
-        yield "None of this entity's addresses occurs in the ledger of this store."
+        what = "probable address is" if subject.left_out == 1 else "probable addresses are"
+        yield f"{subject.left_out:,} {what} left out; tier `probable` takes them in."
     chains = sorted({item.chain for item in subject.addresses if item.chain})
     if subject.kind == "address" and len(chains) > 1:
         yield f"The same hex is used on {', '.join(chains)}; it is one owner for a key, but need not be for a contract."
-    if profile.entity is None and subject.kind == "address":
+    if profile.entity is None:
         yield "Nobody is known to own this address; unknown is not clean."
-    private = [row for row in profile.labels if row["visibility"] == "private"]
+    elif profile.entity["kind"] == "list":
+        yield "This is a list, not an owner: its members have nothing else in common."
+    private = any(row["visibility"] == "private" for row in profile.labels)
     if private or (profile.entity and profile.entity["visibility"] == "private"):
         yield "Private labels of this store take part; they are not published claims."
     if any(row["conflict"] for row in profile.labels):
@@ -77,15 +83,16 @@ def _say_events(reader: Reader) -> Iterator[str]:
         """select event, count(*) filter (is_actor), count(*) filter (not is_actor),
             bool_or(coalesce(block_time_is_estimated, false))
         from (
-            select e.event, e.actor_id in (select address_id from members) as is_actor, e.block_time_is_estimated
+            select e.event, e.block_time_is_estimated,
+                coalesce(e.actor_id in (select address_id from members), false) as is_actor
             from facts.events e
             where e.actor_id in (select address_id from members) or e.address_id in (select address_id from members))
         group by 1 order by 1"""
     )
     for event, by_it, at_it, estimated in rows:
-        name = str(event).replace("_", " ")
         counts = [text for text, n in ((f"{by_it:,} by it", by_it), (f"{at_it:,} at it", at_it)) if n]
-        times = "; times are partly estimated" if estimated else ""
+        times = "; some times are estimated" if estimated else ""
+        name = str(event).replace("_", " ")
         yield f"Known as events, not as transfers, so in no sum: {name} ({', '.join(counts)}{times})."
 
 
@@ -96,9 +103,9 @@ def _say_edges(reader: Reader, profile: Profile) -> Iterator[str]:
             or receiver_id in (select address_id from members)"""
     )[0]
     if row[1]:
-        seen = profile.activity["transfers_in"] + profile.activity["transfers_out"]
-        only = "" if seen else "; no other transfer of it was seen"
-        yield f"{row[1]:,} connections ({row[0]:,} transfers) are known without token or amount, so in no sum{only}."
+        known = f"{_count(row[1], 'connection')} ({_count(row[0], 'transfer')})"
+        only = " Nothing else of it was seen." if profile.activity["first_seen"] is None else ""
+        yield f"Known without token or amount, so in no sum: {known} with other addresses.{only}"
 
 
 def _say_transfers(reader: Reader) -> Iterator[str]:
@@ -111,41 +118,43 @@ def _say_transfers(reader: Reader) -> Iterator[str]:
         {"unresolved": list(UNRESOLVED_KINDS)},
     )[0]
     if row[0]:
-        yield f"{row[0]:,} transfers are of a kind their source could not decide: listed, in no balance."
+        yield f"Of a kind their source could not decide, so in no balance: {_count(row[0], 'transfer')}."
     if row[1]:
-        yield f"The times of {row[1]:,} transfers are estimated."
+        yield f"The times of {_count(row[1], 'transfer')} are estimated."
     if row[2]:
-        yield f"{row[2]:,} of {row[3]:,} transfers have no USD value; sums in USD leave them out."
+        yield f"{row[2]:,} of {_count(row[3], 'transfer')} without a USD value: sums in USD leave them out."
+
+
+_OF_HOLDINGS = {
+    "oversize": "with values that no balance can hold (10^37 or more): listed, never summed",
+    "stale_price": "valued at a price older than a day",
+    "doubtful_price": "valued at a price on which sources disagree",
+    "unknown_decimals": "in base units, for the token's decimals are unknown",
+    "negative": "below zero: more went out than was seen coming in",
+    "spam": "that looks like spam, placed last",
+}
 
 
 def _say_holdings(profile: Profile) -> Iterator[str]:
-    by_flag = {
-        "oversize": "tokens have values no balance can hold (10^37 or more): listed, never summed",
-        "stale_price": "holdings are valued at a price older than a day",
-        "doubtful_price": "holdings are valued at a price on which sources disagree",
-        "unknown_decimals": "tokens have unknown decimals: amounts are in base units",
-        "negative": "holdings are negative: more went out than was seen coming in",
-        "spam": "holdings look like spam and stand last",
-    }
-    for flag, text in by_flag.items():
+    for flag, text in _OF_HOLDINGS.items():
         count = sum(flag in item.flags for item in profile.holdings)
         if count:
-            yield f"{count:,} {text}."
+            yield f"{_count(count, 'holding')} {text}."
 
 
 def _say_left_out(profile: Profile) -> Iterator[str]:
     left_out = profile.extra["counterparties_left_out"]
     if left_out["internal"]:
-        yield f"{left_out['internal']:,} transfers between the subject's own addresses are not counted as dealings."
+        yield f"Not counted as dealings: {_count(left_out['internal'], 'transfer')} between its own addresses."
     if left_out["spam"]:
-        yield f"{left_out['spam']:,} spam transfers are left out of counterparties and exchange usage."
+        yield f"Left out of counterparties and exchange usage: {_count(left_out['spam'], 'spam transfer')}."
 
 
 def _say_evidence(profile: Profile) -> Iterator[str]:
     assumed = sum(row["weight_is_assumed"] for row in profile.evidence)
     if assumed:
-        shown = len(profile.evidence)
-        yield f"The weights of {assumed:,} of the {shown:,} evidence rows shown are assumed, not measured."
+        shown = _count(len(profile.evidence), "evidence row")
+        yield f"Weights that are assumed, not measured: {assumed:,} of {shown} shown."
 
 
 def _say_pnl(profile: Profile) -> str:

@@ -8,7 +8,7 @@ from typing import Literal
 import pyarrow as pa
 
 from intel.model import MICRO, Counterparty, Subject
-from intel.profiler.postings import Window, gather_flows
+from intel.profiler.postings import ALWAYS, Window, gather_flows
 from intel.store.reader import Reader
 
 By = Literal["entity", "address"]
@@ -30,7 +30,7 @@ _GROUP: dict[By, str] = {
 
 
 def tabulate_counterparties(
-    reader: Reader, subject: Subject, window: Window | None = None, *, by: By = "entity", limit: int | None = None
+    reader: Reader, subject: Subject, window: Window = ALWAYS, *, by: By = "entity", limit: int | None = None
 ) -> pa.Table:
     """Return all counterparties as a table, the largest USD turnover first; `limit` None is the whole of it.
 
@@ -51,7 +51,7 @@ def tabulate_counterparties(
             from flows f left join owners o on o.address_id = f.counterparty_id
             where not f.is_spam and not f.is_internal and f.counterparty_id is not null
             group by 1
-            order by in_micro_usd + out_micro_usd desc, transfers_in + transfers_out desc, first_id
+            order by sum(f.in_micro_usd + f.out_micro_usd) desc, sum(f.transfers_in + f.transfers_out) desc, first_id
             limit $limit)
         select g.entity_id, g.name, g.category, case when g.status = 'attributed' then 'attributed'
                 when g.entity_id is null then 'unknown' else g.status end as status,
@@ -67,7 +67,7 @@ def tabulate_counterparties(
 
 
 def rank_counterparties(
-    reader: Reader, subject: Subject, window: Window | None = None, *, by: By = "entity", limit: int = 50
+    reader: Reader, subject: Subject, window: Window = ALWAYS, *, by: By = "entity", limit: int = 50
 ) -> list[Counterparty]:
     """Return the `limit` counterparties with the largest USD turnover."""
     rows = tabulate_counterparties(reader, subject, window, by=by, limit=limit).to_pylist()
@@ -89,7 +89,7 @@ def rank_counterparties(
     ]
 
 
-def count_left_out(reader: Reader, subject: Subject, window: Window | None = None) -> LeftOut:
+def count_left_out(reader: Reader, subject: Subject, window: Window = ALWAYS) -> LeftOut:
     """Return how many transfers the list of counterparties leaves out, each counted once."""
     gather_flows(reader, subject, window)
     row = reader.query(

@@ -7,7 +7,7 @@ from typing import Literal
 import pyarrow as pa
 
 from intel.model import MICRO, ExchangeUsage, Subject
-from intel.profiler.postings import EXCHANGE_CATEGORIES, MEMBER, Window, gather_flows, inside
+from intel.profiler.postings import ALWAYS, EXCHANGE_CATEGORIES, MEMBER, Window, gather_flows
 from intel.store.reader import Reader
 
 Step = Literal["week", "month"]
@@ -16,7 +16,7 @@ Step = Literal["week", "month"]
 _OTHER_EXCHANGE = "o.category in (select unnest($exchanges)) and o.entity_id is distinct from $own"
 
 
-def list_exchange_usage(reader: Reader, subject: Subject, window: Window | None = None) -> list[ExchangeUsage]:
+def list_exchange_usage(reader: Reader, subject: Subject, window: Window = ALWAYS) -> list[ExchangeUsage]:
     """Return what went to each exchange (to its wallets and its deposit addresses) and came back, largest USD first.
 
     Spam is excluded; USD are those of the priced transfers.
@@ -46,11 +46,11 @@ def list_exchange_usage(reader: Reader, subject: Subject, window: Window | None 
 
 
 def tabulate_usage_over_time(
-    reader: Reader, subject: Subject, window: Window | None = None, *, step: Step = "month"
+    reader: Reader, subject: Subject, window: Window = ALWAYS, *, step: Step = "month"
 ) -> pa.Table:
     """Return exchange, name, period (its first day), deposits, deposited_usd, withdrawals, withdrawn_usd."""
     gather_flows(reader, subject, window)
-    condition, params = inside(window)
+    condition, params = window.condition()
     return reader.arrow(
         f"""with used as (
             select o.address_id, o.entity_id, o.name from owners o where {_OTHER_EXCHANGE}

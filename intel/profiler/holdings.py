@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from intel.model import Holding, Subject
 from intel.profiler.coverage import describe_chain, last_seen_by_chain
-from intel.profiler.postings import MEMBER, Window, gather_members, inside, prepare_spam_assets
+from intel.profiler.postings import ALWAYS, MEMBER, Window, gather_members, prepare_spam_assets
 from intel.store.reader import Reader
 
 TITLE_BALANCE = "balance"
@@ -27,7 +27,7 @@ _BETWEEN = """select p.asset_id, sum(p.value_raw * p.direction)::decimal(38, 0) 
 
 
 def tabulate_holdings(
-    reader: Reader, subject: Subject, window: Window | None = None, *, limit: int | None = None
+    reader: Reader, subject: Subject, window: Window = ALWAYS, *, limit: int | None = None
 ) -> pa.Table:
     """Return every asset whose net is not zero, and the oversize ones; largest USD first, spam last.
 
@@ -37,7 +37,7 @@ def tabulate_holdings(
     """
     gather_members(reader, subject)
     prepare_spam_assets(reader)
-    condition, params = inside(window)
+    condition, params = window.condition()
     net = (_BETWEEN if params else _WHOLE).format(member=MEMBER, condition=condition)
     seen = last_seen_by_chain(reader)
     until = params.get("until")
@@ -79,7 +79,7 @@ def tabulate_holdings(
 
 
 def list_holdings(
-    reader: Reader, subject: Subject, window: Window | None = None, *, limit: int | None = 500
+    reader: Reader, subject: Subject, window: Window = ALWAYS, *, limit: int | None = 500
 ) -> list[Holding]:
     """Return the holdings, largest USD first, unpriced after them, spam last; amounts are exact.
 
@@ -124,13 +124,13 @@ def _own_flags(row: dict[str, Any], amount: Decimal | None, value: float | None)
     return {flag for flag, holds in flags.items() if holds}
 
 
-def name_holdings(reader: Reader, chains: list[str], window: Window | None, *, is_custodial: bool) -> str:
+def name_holdings(reader: Reader, chains: list[str], window: Window, *, is_custodial: bool) -> str:
     """Return what the amounts are: a balance, a net flow, or held for customers.
 
     They are a balance only where the history of each chain is whole up to the window's end.
     """
     if is_custodial:
         return TITLE_CUSTODIAL
-    from_start = window is None or window.since is None
+    from_start = window.since is None
     whole = bool(chains) and all(describe_chain(reader, chain)["is_whole"] for chain in chains)
     return TITLE_BALANCE if from_start and whole else TITLE_NET_FLOW

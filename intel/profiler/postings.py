@@ -19,7 +19,6 @@ IS_SPAM_ASSET = "(f.flag = 'counterfeit' or (f.flag = 'mass_airdrop' and not coa
 EXCHANGE_CATEGORIES = ("exchange",)
 
 MEMBER = "p.address_id in (select address_id from members)"
-_INSIDE = "p.block_time >= coalesce($since, '-infinity'::timestamp) and p.block_time < coalesce($until, 'infinity')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +28,19 @@ class Window:
     since: datetime | None = None
     until: datetime | None = None
 
-    @property
-    def is_open(self) -> bool:
-        """True when it is all of time."""
-        return self.since is None and self.until is None
-
-    @property
-    def params(self) -> dict[str, object]:
-        """The window as parameters `$since` and `$until`."""
-        return {"since": _plain(self.since), "until": _plain(self.until)}
+    def condition(self) -> tuple[str, dict[str, object]]:
+        """Return the SQL condition that a posting `p` lies in it, with its parameters."""
+        ends = {"since": _plain(self.since), "until": _plain(self.until)}
+        tests = {"since": "p.block_time >= $since", "until": "p.block_time < $until"}
+        given = {name: end for name, end in ends.items() if end is not None}
+        return " and ".join(tests[name] for name in given) or "true", dict(given)
 
 
 def _plain(moment: datetime | None) -> datetime | None:
     return moment.astimezone(UTC).replace(tzinfo=None) if moment is not None and moment.tzinfo else moment
+
+
+ALWAYS = Window()
 
 
 def parse_window(since: str | date | None = None, until: str | date | None = None) -> Window:
@@ -111,19 +110,19 @@ def gather_spam_transfers(reader: Reader, subject: Subject) -> None:
     reader.prepare("spam_transfers", subject.address_ids, fill)
 
 
-def gather_flows(reader: Reader, subject: Subject, window: Window | None = None) -> None:
+def gather_flows(reader: Reader, subject: Subject, window: Window = ALWAYS) -> None:
     """Fill the thread's temporary tables `flows` and `owners`: one pass over the subject's postings.
 
     `flows`: per counterparty_id (null: none), is_spam and is_internal: transfers_in, transfers_out, in_micro_usd,
     out_micro_usd, unpriced, first_time, last_time. `owners`: who the counterparties belong to, at the subject's tier.
     """
-    window = window or Window()
     prepare_spam_assets(reader)
     gather_spam_transfers(reader, subject)
     reader.prepare("flows", (subject.address_ids, subject.tier, window), lambda: _fill_flows(reader, subject, window))
 
 
 def _fill_flows(reader: Reader, subject: Subject, window: Window) -> None:
+    condition, params = window.condition()
     reader.query(
         f"""create or replace temp table flows as
         select p.counterparty_id,
@@ -137,9 +136,9 @@ def _fill_flows(reader: Reader, subject: Subject, window: Window) -> None:
             sum((p.value_micro_usd is null)::integer)::bigint as unpriced,
             min(p.block_time) as first_time, max(p.block_time) as last_time
         from facts.postings p
-        where {MEMBER} and {_INSIDE}
+        where {MEMBER} and {condition}
         group by all""",
-        window.params,
+        params,
     )
     fill_owners(reader, "select counterparty_id from flows where not is_spam", subject.tier)
 
@@ -168,8 +167,3 @@ def fill_owners(reader: Reader, ids_sql: str, tier: str, *, table: str = "owners
 ENTITIES = """select * from beliefs.entities
     where visibility = 'private' or entity_id not in (
         select entity_id from beliefs.entities where visibility = 'private')"""
-
-
-def inside(window: Window | None) -> tuple[str, dict[str, object]]:
-    """Return the condition that a posting `p` lies in the window, and its parameters."""
-    return (_INSIDE, window.params) if window is not None and not window.is_open else ("true", {})

@@ -17,15 +17,14 @@ from intel.profiler.exchanges import list_exchange_usage
 from intel.profiler.explain import list_attributions
 from intel.profiler.holdings import list_holdings, name_holdings
 from intel.profiler.labels import list_labels
-from intel.profiler.postings import ENTITIES, Window
+from intel.profiler.postings import ALWAYS, ENTITIES, Window, gather_members
 from intel.store.reader import Reader
 
 
 def build_profile(
-    reader: Reader, subject: Subject, window: Window | None = None, *, counterparties: int = 50, evidence: int = 100
+    reader: Reader, subject: Subject, window: Window = ALWAYS, *, counterparties: int = 50, evidence: int = 100
 ) -> Profile:
     """Return the profile of an address or an entity of any size, over the window or all that was seen."""
-    window = window or Window()
     entity = describe_entity(reader, subject)
     role = describe_role(reader, subject)
     chains = list_chains(reader, subject)
@@ -125,6 +124,7 @@ def list_chains(reader: Reader, subject: Subject) -> list[str]:
     """Return the chains on which the subject occurs in the ledger, in order."""
     if subject.kind == "address":
         return sorted({item.chain for item in subject.addresses if item.chain is not None})
+    gather_members(reader, subject)
     rows = reader.query(
         "select distinct chain from facts.addresses where address_id in (select address_id from members) order by 1"
     )

@@ -111,10 +111,9 @@ def _resolve_address(reader: Reader, chain: str | None, text: str, tier: Tier) -
 
 def _find_occurrences(reader: Reader, chain: str | None, address: str) -> list[tuple[str, int | None]]:
     """Return (chain, address_id) wherever the address occurs; id None where only a label knows it."""
-    table = _lookup_table(reader)
     rows = reader.query(
-        f"""select chain, max(address_id) as address_id from (
-            select chain, address_id from facts.{table} where address = $address
+        """select chain, max(address_id) as address_id from (
+            select chain, address_id from facts.address_lookup where address = $address
             union all select chain, null from beliefs.attributions where address = $address
             union all select chain, null from beliefs.labels where address = $address
         ) group by chain order by chain""",
@@ -125,12 +124,6 @@ def _find_occurrences(reader: Reader, chain: str | None, address: str) -> list[t
         real = [(chain, None) for name, _ in rows if name == "evm"]
     on_chains = [row for row in real if row[0] != "evm"]
     return on_chains or real
-
-
-def _lookup_table(reader: Reader) -> str:
-    """Return the table that is sorted by address, or the one that is not where a build made none."""
-    filled = reader.once("address_lookup", lambda: reader.query("select 1 from facts.address_lookup limit 1"))
-    return "address_lookup" if filled else "addresses"
 
 
 def _address_subject(reader: Reader, address: str, found: list[tuple[str, int | None]], tier: Tier) -> Subject:
@@ -214,7 +207,7 @@ def _names_like(reader: Reader, key: str) -> list[tuple[str, str]]:
 
 
 def _entity_subject(reader: Reader, entity_id: str, name: str, *, kind: str, tier: Tier) -> Subject:
-    members = _list_members_sql(reader) if kind == "list" else _OWNED
+    members = _LISTED if kind == "list" else _OWNED
     params: dict[str, object] = {"entity_id": entity_id, "tier": tier}
     table = reader.arrow(
         f"select distinct address_id from ({members}) where is_in and address_id is not null order by 1", params
@@ -245,13 +238,12 @@ _OWNED = f"""select a.chain, a.address, a.address_id, {_CERTAIN} or $tier = 'pro
     from beliefs.attributions a where a.entity_id = $entity_id and {_IN_FORCE}"""
 
 
-def _list_members_sql(reader: Reader) -> str:
-    """A list (sanctioned, ...) owns nothing: its members are the addresses that its labels name."""
-    return f"""select coalesce(k.chain, l.chain) as chain, l.address, k.address_id, $tier is not null as is_in
-        from beliefs.labels l
-        left join facts.{_lookup_table(reader)} k
-            on k.address = l.address and (k.chain = l.chain or (l.chain = 'evm' and starts_with(l.address, '0x')))
-        where l.entity_id = $entity_id"""
+# A list (sanctioned, ...) owns nothing: its members are the addresses that its labels name.
+_LISTED = """select coalesce(k.chain, l.chain) as chain, l.address, k.address_id, $tier is not null as is_in
+    from beliefs.labels l
+    left join facts.address_lookup k
+        on k.address = l.address and (k.chain = l.chain or (l.chain = 'evm' and starts_with(l.address, '0x')))
+    where l.entity_id = $entity_id"""
 
 
 def suggest(reader: Reader, text: str, limit: int = 10) -> list[Suggestion]:
@@ -283,8 +275,8 @@ def _describe_entities(reader: Reader, ids: list[tuple[str, str]]) -> list[Sugge
 def _suggest_addresses(reader: Reader, text: str, limit: int) -> list[Suggestion]:
     prefix = text.lower() if text[:2] in {"0x", "0X"} else text
     rows = reader.query(
-        f"""with found as (
-            (select address from facts.{_lookup_table(reader)}
+        """with found as (
+            (select address from facts.address_lookup
                 where address >= $prefix and address < $prefix || chr(126) order by 1 limit $limit)
             union (select address from beliefs.labels
                 where address >= $prefix and address < $prefix || chr(126) order by 1 limit $limit))

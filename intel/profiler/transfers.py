@@ -13,12 +13,12 @@ import pyarrow as pa
 from intel.errors import UnknownSubject, UsageError
 from intel.model import MICRO, TRANSFER_KINDS, Subject
 from intel.profiler.postings import (
+    ALWAYS,
     MEMBER,
     Window,
     fill_owners,
     gather_members,
     gather_spam_transfers,
-    inside,
     prepare_spam_assets,
 )
 from intel.profiler.subjects import resolve_subject
@@ -46,7 +46,7 @@ class TransferFilter:
     direction: Direction | None = None
     min_usd: float | None = None
     kind: str | None = None
-    window: Window | None = None
+    window: Window = ALWAYS
     hides_spam: bool = False
 
 
@@ -62,7 +62,7 @@ class TransferPage:
 
 
 # The exact amount as text: digits moved by the token's decimals, no trailing zeros, no exponent.
-_DIGITS = "lpad(t.value_raw::varchar, greatest(a.decimals + 1, length(t.value_raw::varchar)), '0')"
+_DIGITS = "lpad(t.value_raw::varchar, greatest(a.decimals + 1, length(t.value_raw::varchar))::integer, '0')"
 _AMOUNT = f"""case
     when a.token_id is not null or a.decimals = 0 then t.value_raw::varchar
     when t.value_raw is null or a.decimals is null or a.decimals > 38 then null
@@ -194,7 +194,7 @@ def _find_hits(
 
 
 def _conditions(reader: Reader, subject: Subject, wanted: TransferFilter) -> tuple[list[str], dict[str, object]]:
-    in_window, params = inside(wanted.window)
+    in_window, params = wanted.window.condition()
     conditions = [MEMBER, in_window]
     if wanted.direction is not None:
         if wanted.direction not in {"in", "out"}:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -17,11 +17,13 @@ import duckdb
 from intel.errors import NoSnapshot, StoreError
 from intel.store.connection import Connection, open_connection
 from intel.store.ddl import read_tables
+from intel.store.snapshot import current_build, read_manifest, snapshot_path
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 T = TypeVar("T")
+Params = Sequence[object] | dict[str, object] | None
 
 _LAYERS = ("facts", "beliefs")
 _BATCH_ROWS = 100_000
@@ -42,29 +44,30 @@ class Reader:
         self, store: Path | str, build_id: str | None = None, *, memory: str = "4GB", threads: int = 2
     ) -> None:
         self.store = Path(store)
-        self.build_id = build_id or _read_current(self.store)
-        self.path = (self.store / "snapshots" / self.build_id).absolute()
-        self.manifest = _read_manifest(self.path, self.build_id)
-        self._connection = _acquire(self.path, self.manifest, memory, threads)
+        self.build_id = _find_build(self.store, build_id)
+        self.path = snapshot_path(self.store, self.build_id).absolute()
+        self.manifest = read_manifest(self.store, self.build_id)
+        self._connection = _acquire(self.path, memory, threads)
         self._local = threading.local()
         self._known: dict[object, Any] = {}
         self._lock = threading.Lock()
         self._closed = False
 
-    def query(self, sql: str, params: Sequence[object] | dict[str, object] | None = None) -> list[tuple[Any, ...]]:
+    def query(self, sql: str, params: Params = None) -> list[tuple[Any, ...]]:
         """Run one statement on this thread's cursor and return all rows."""
-        return _run(self._cursor(), sql, params).fetchall()
+        with _name_failures():
+            return self._cursor().execute(sql, params or []).fetchall()
 
-    def arrow(self, sql: str, params: Sequence[object] | dict[str, object] | None = None) -> pa.Table:
+    def arrow(self, sql: str, params: Params = None) -> pa.Table:
         """Run one query and return all rows as an Arrow table."""
-        return _run(self._cursor(), sql, params).to_arrow_table()
+        with _name_failures():
+            return self._cursor().sql(sql, params=params or []).to_arrow_table()
 
-    def batches(
-        self, sql: str, params: Sequence[object] | dict[str, object] | None = None, *, rows: int = _BATCH_ROWS
-    ) -> Iterator[pa.RecordBatch]:
+    def batches(self, sql: str, params: Params = None, *, rows: int = _BATCH_ROWS) -> Iterator[pa.RecordBatch]:
         """Run one query and yield its rows in Arrow batches; the thread's cursor is taken until the last one."""
-        stream: pa.RecordBatchReader = _run(self._cursor(), sql, params).to_arrow_reader(rows)
-        yield from stream
+        with _name_failures():
+            stream: pa.RecordBatchReader = self._cursor().sql(sql, params=params or []).to_arrow_reader(rows)
+            yield from stream
 
     def load(self, name: str, table: pa.Table) -> None:
         """Make an Arrow table the temporary table `name` (one of our own names) of this thread's cursor."""
@@ -122,49 +125,29 @@ class Reader:
         return cursor
 
 
-def _run(cursor: Connection, sql: str, params: Sequence[object] | dict[str, object] | None) -> Connection:
+@contextmanager
+def _name_failures() -> Iterator[None]:
     try:
-        return cursor.execute(sql, params or [])
+        yield
     except duckdb.OutOfMemoryException as error:
         raise StoreError(f"the query needs more memory than allowed: {error}", "raise --memory") from error
     except duckdb.IOException as error:
         raise StoreError(f"the snapshot cannot be read: {error}", "run `intel doctor`, then `intel build`") from error
 
 
-def _read_current(store: Path) -> str:
+def _find_build(store: Path, build_id: str | None) -> str:
     if not store.is_dir():
         raise NoSnapshot(f"there is no store at {store}", "point --store or INTEL_STORE at one, or run `intel demo`")
-    current = store / "current"
-    build_id = current.read_text(encoding="utf-8").strip() if current.is_file() else ""
-    if not build_id:
-        raise NoSnapshot(f"the store {store} holds no finished build", "run `intel build`")
+    if build_id is None:
+        return current_build(store)
+    if not re.fullmatch(r"\w[\w.-]*", build_id) or not snapshot_path(store, build_id).is_dir():
+        raise NoSnapshot(f"there is no build {build_id!r} in {store}", "`intel snapshots list` names the builds")
     return build_id
 
 
-def _read_manifest(path: Path, build_id: str) -> dict[str, Any]:
-    manifest = path / "manifest.json"
-    if not re.fullmatch(r"[\w.-]+", build_id) or not path.is_dir():
-        raise NoSnapshot(f"there is no build {build_id!r} in {path.parent}", "`intel snapshots list` names the builds")
-    if not manifest.is_file():
-        raise NoSnapshot(f"build {build_id} was never finished: it has no manifest.json", "run `intel build` again")
-    try:
-        content = json.loads(manifest.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise StoreError(f"{manifest} is no JSON: {error}", "run `intel build` again") from error
-    if not isinstance(content, dict):
-        raise StoreError(f"{manifest} is no JSON object", "run `intel build` again")
-    return content
-
-
-def _layer_file(path: Path, manifest: dict[str, Any], layer: str) -> Path:
-    shared = manifest.get("facts_dir") if layer == "facts" else None
-    folder = path.parent / str(shared) if shared else path
-    return folder / f"{layer}.duckdb"
-
-
-def _acquire(path: Path, manifest: dict[str, Any], memory: str, threads: int) -> Connection:
+def _acquire(path: Path, memory: str, threads: int) -> Connection:
     with _open_lock:
-        con, users = _open.get(path) or (_attach(path, manifest, memory, threads), 0)
+        con, users = _open.get(path) or (_attach(path, memory, threads), 0)
         _open[path] = (con, users + 1)
         return con
 
@@ -179,12 +162,12 @@ def _release(path: Path) -> None:
             con.close()
 
 
-def _attach(path: Path, manifest: dict[str, Any], memory: str, threads: int) -> Connection:
+def _attach(path: Path, memory: str, threads: int) -> Connection:
     con = open_connection(memory=memory, threads=threads)
     # DuckDB makes and removes this folder itself, and only when a query spills.
     con.execute("set temp_directory = ?", [str(Path(tempfile.gettempdir()) / f"intel-reader-{os.getpid()}")])
     for layer in _LAYERS:
-        file = _layer_file(path, manifest, layer)
+        file = path / f"{layer}.duckdb"
         if not file.is_file():
             raise StoreError(f"build {path.name} lacks {file.name}: {file}", "run `intel build` to make a new build")
         try:
