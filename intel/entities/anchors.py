@@ -116,7 +116,7 @@ _ANCHORS_SQL = """
     )
     select w.address_id, w.entity_id, e.category,
         coalesce(w.role, case when d.address_id is not null then 'deposit' end) as role,
-        w.level, least(t.ceiling, 1 - (1 - t.p) * power($rise, w.origins - 1)) as confidence, w.origins,
+        w.level, round(least(t.ceiling, 1 - (1 - t.p) * power($rise, w.origins - 1)), 4) as confidence, w.origins,
         r.entity_id, r.level, w.source, w.label, w.valid_from, w.valid_to, w.scope
     from ranked w
     join beliefs.entities e on e.entity_id = w.entity_id

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from intel.config import data_path
-from intel.entities.names import drop_generic_ending, normalise_name, read_domain, write_slug
+from intel.entities.names import drop_generic_ending, drop_remark, normalise_name, read_domain, write_slug
 from intel.sources.categories import load_categories, resolve_category
 
 # How sure a name is of its entity: the lowest number wins, a tie between entities resolves nothing.
@@ -17,6 +17,7 @@ CORE, NAME, IDENTIFIER, ALIAS = 0, 1, 2, 3
 _SHORTEST_ALIAS = 3
 _SHORTEST_COMPACT = 6  # "ok ex" is not OKEx: short names are never compared without their spaces
 _LONGEST_MINTED = 40
+_TICKER = re.compile(r"(.+) [A-Z]{2,6}")  # "Poloniex BAT" is the exchange's wallet for one asset
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,9 @@ class Catalogue:
         if strength < found.get(slug, ALIAS + 1):
             found[slug] = strength
             self.spellings[key, slug] = text
-        if strength <= NAME:
-            for form in _loose_forms(key):
-                self._short.setdefault(form, set()).add(slug)
+        forms = _loose_forms(key) if strength <= NAME else set()
+        for form in forms | ({_compact(text)} - {""} if strength <= IDENTIFIER else set()):
+            self._short.setdefault(form, set()).add(slug)
 
     def find_strongest(self, key: str) -> tuple[list[str], int | None]:
         """Return the entities that claim a normalised name most strongly, sorted, and how strongly."""
@@ -82,13 +83,26 @@ class Catalogue:
         if key in self.not_owners or self.not_owner_pattern.search(text):
             return Resolution(text, key)
         if not slugs:
-            slugs = sorted(set().union(*(self._short.get(form, set()) for form in _loose_forms(key))))
-            strength = ALIAS
+            slugs, strength = self.find_similar(text, key), ALIAS
         if len(slugs) == 1:
             return Resolution(text, key, slugs[0], strength)
         if slugs:
             return Resolution(text, key, candidates=tuple(slugs))
         return Resolution(text, key, is_mintable=_is_service_name(text, key))
+
+    def find_similar(self, text: str, key: str) -> list[str]:
+        """Return the entities whose name differs by spaces alone, else by a ticker, else by a generic ending.
+
+        The numbers of a name count before they are dropped: "Telco 214" is "telco214".
+        """
+        exact = self._short.get(_compact(text), set())
+        wallet = _TICKER.fullmatch(text)
+        if not exact and wallet and (slugs := self.names.get(normalise_name(wallet[1]), {})):
+            exact = {slug for slug, strength in slugs.items() if strength == CORE and self._is_custodial(slug)}
+        return sorted(exact or set().union(*(self._short.get(form, set()) for form in _loose_forms(key))))
+
+    def _is_custodial(self, slug: str) -> bool:
+        return load_categories()[self.entities[slug].category].custodial
 
     def find_ancestors(self, slug: str) -> list[str]:
         """Return the entity and its parents, from itself to the organisation at the top."""
@@ -102,15 +116,24 @@ class Catalogue:
         return {ancestor for slug in slugs for ancestor in self.find_ancestors(slug)}
 
 
+def _compact(text: str) -> str:
+    """Return a text's letters and digits; '' where too few are left to compare without the spaces."""
+    compact = "".join(character for character in text.casefold() if character.isalnum())
+    return compact if len(compact) >= _SHORTEST_COMPACT else ""
+
+
 def _loose_forms(key: str) -> set[str]:
-    compact = key.replace(" ", "")
-    forms = {drop_generic_ending(key), *((compact,) if len(compact) >= _SHORTEST_COMPACT else ())}
-    return {form for form in forms if len(form) >= _SHORTEST_ALIAS}
+    return {form for form in (drop_generic_ending(key), _compact(key)) if len(form) >= _SHORTEST_ALIAS}
 
 
 def _is_service_name(text: str, key: str) -> bool:
     letters = sum(character.isalpha() for character in key)
-    return "," not in text and letters >= 2 and len(key) <= _LONGEST_MINTED and not re.fullmatch(r"[0-9a-f]{16,}", key)
+    return (
+        "," not in drop_remark(text)
+        and letters >= 2
+        and len(key) <= _LONGEST_MINTED
+        and not re.fullmatch(r"[0-9a-f]{16,}", key)
+    )
 
 
 def load_core() -> Catalogue:
@@ -163,7 +186,9 @@ def _find_actor(catalogue: Catalogue, identifier: str | None, name: str) -> str:
     if identifier:
         return write_slug(normalise_name(identifier))
     slugs, strength = catalogue.find_strongest(normalise_name(name))
-    if len(slugs) == 1 and strength is not None and strength <= IDENTIFIER:
+    if strength is None or strength > IDENTIFIER:
+        slugs = catalogue.find_similar(name, normalise_name(name))
+    if len(slugs) == 1:
         return slugs[0]
     return write_slug(normalise_name(name))
 

@@ -40,6 +40,11 @@ def normalise_name(text: str) -> str:
     return _WALLET_ENDING.sub("", name) or name
 
 
+def drop_remark(text: str) -> str:
+    """Return a name without a remark on its trade: "vDice, Gambling" gives "vDice"."""
+    return re.sub(_REMARK.pattern, "", text.strip(), flags=re.IGNORECASE)
+
+
 def drop_generic_ending(key: str) -> str:
     """Return a normalised name without a last "finance", "protocol", "network" or "exchange"."""
     return _GENERIC_ENDING.sub("", key)

@@ -45,12 +45,14 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "valid_to_text": ("valid_to",),
 }
 
+_SAYS_NOTHING = "address_text is not null and entity is null and label is null and category is null"
+
 _CHECKS = (
     Check("missing_chain", "chain_text is null", "chain_text", "name the chain; `evm` means any EVM chain"),
     Check("unknown_chain", "chain is null", "chain_text", "see data/chains.toml for the names we know"),
     Check("missing_field", "address_text is null", "address_text", "a label needs an address"),
     Check("bad_address", "not is_address", "address_text", "check chain and address; nothing was guessed"),
-    Check("missing_field", "entity is null and label is null and category is null", "label", "say who or what it is"),
+    Check("missing_field", _SAYS_NOTHING, "label", "say who or what it is"),
     Check("checksum_mismatch", "is_checksum_wrong", "address_text", "perhaps a typing error: compare with the source"),
     Check("bad_category", "category is not null and not is_category", "category", "see data/categories.toml"),
     Check("bad_confidence", "confidence_text is not null and confidence <> confidence_text", "confidence_text",
@@ -136,7 +138,7 @@ def _read_tag_rows(con: Connection, tags: pa.Table, source: str | None, recorded
 def _clean_labels(con: Connection, recorded_at: datetime) -> Parsed:
     """Clean temp table label_raw (the columns of _COLUMNS, source, file and row)."""
     _register_lookups(con)
-    date = "coalesce(try_cast({0} as date), try_strptime({0}, ['%m/%d/%Y', '%m/%d/%y', '%Y%m%d'])::date)"
+    date = "coalesce(try_cast({0} as date), try_strptime({0}, ['%m/%d/%y', '%m/%d/%Y', '%Y%m%d'])::date)"
     con.execute(f"""
         create or replace temp table label_staged as
         with resolved as (

@@ -107,7 +107,7 @@ def count_faults(con: Connection, staged: str, dataset: str, checks: Sequence[Ch
     issues = []
     for check in checks:
         kept = ISSUE_CODES[check.code][1]
-        condition = f"fault is null and ({check.condition})" if kept else f"fault = '{check.code}'"
+        condition = f"({check.condition}) and " + ("fault is null" if kept else f"fault = '{check.code}'")
         rows = con.execute(
             f"select {FILE_COLUMN}, min(source), count(*), min({ROW_COLUMN}), "
             f"arg_min(cast({check.column} as varchar), {ROW_COLUMN}) from {staged} where {condition} "
@@ -128,7 +128,7 @@ def count_malformed(con: Connection, table: RawTable, dataset: str, source: str)
     if table.malformed is None:
         return []
     rows = con.execute(
-        f"select f, count(*), min(line), arg_min(text, line) from ({table.malformed}) t(f, line, text) "
+        f"select f, count(distinct line), min(line), arg_min(text, line) from ({table.malformed}) t(f, line, text) "
         "where f in (select unnest(?)) group by 1 order by 1",
         [[str(path) for path in table.files]],
     ).fetchall()
