@@ -159,7 +159,8 @@ def add_actors(catalogue: Catalogue, actors: Iterable[Mapping[str, Any]]) -> Non
 
     Rows that bring their own slug come first, so that files without slugs join them by name.
     """
-    rows = sorted(actors, key=lambda r: (not r["slug"], r["source"] or "", r["slug"] or "", r["name"] or ""))
+    columns = ("source", "slug", "name", "categories", "website", "aliases", "parent")
+    rows = sorted(actors, key=lambda row: (not row["slug"], *(row[column] or "" for column in columns)))
     for row in rows:
         name = row["name"] or row["slug"]
         slug = _find_actor(catalogue, row["slug"], name)

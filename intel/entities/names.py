@@ -15,7 +15,7 @@ _EVERYDAY = re.compile(
     r"chain|token|defi|dex|nft|pay|cash|bit|games?|bet|casino"
 )
 _REMARK = re.compile(r", ?(?:gambling|gaming|exchange|mining|wallet)$")
-_PUNCTUATION = re.compile(r"[^\w]+|_+")
+_PUNCTUATION = re.compile(r"[\W_]+")
 _WALLET_ENDING = re.compile(
     r"(?: (?:\d{1,5}|hot|cold|hot wallets?|cold wallets?|cold storage|wallets?|reserve|reserves|old address|address|"
     r"withdrawals?|deposits?|deposit address|deposit wallet|coinbase payout|"
@@ -28,9 +28,9 @@ def normalise_name(text: str) -> str:
     """Return the form under which spellings are compared: "Binance 14", "BINANCE.com" and "binance" give "binance".
 
     Compatibility forms and case are folded, punctuation becomes a space, and domains, legal forms, wallet words and
-    trailing numbers are dropped as long as something is left. The result of a normalised name is itself.
+    trailing numbers are dropped as long as something is left. Normalising twice changes nothing.
     """
-    name = unicodedata.normalize("NFKC", text).casefold().strip()
+    name = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).strip()
     name = _REMARK.sub("", name)
     domain = _DOMAIN.match(name)
     if domain and not _EVERYDAY.fullmatch(domain[1]):

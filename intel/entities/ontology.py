@@ -125,7 +125,8 @@ def _write_labels(con: Connection) -> None:
                 t.candidates, g.tag_slug, coalesce(v.level, s.source_level) as level, {_origin_sql()} as origin,
                 -- A bare name tag may be a token's name; "Name: Something" and "Name 3" are how explorers write owners.
                 not s.tags or coalesce(c.mints, false)
-                    or regexp_matches(substr(l.label, length(l.entity) + 1), '^(: ?|[ #]+[0-9]+$)') as may_mint
+                    or starts_with(l.label, l.entity)
+                        and regexp_matches(substr(l.label, length(l.entity) + 1), '^(:|[ #]+[0-9]+$)') as may_mint
             from labels_in l
             join ontology_sources s on s.source = coalesce(l.source, '')
             left join ontology_categories c on c.category = l.category
@@ -141,21 +142,27 @@ def _write_labels(con: Connection) -> None:
                 else coalesce(j.known_slug, m.minted_slug, j.tag_slug) end as entity_id,
             m.minted_slug is not null and j.known_slug is null and j.category_kind <> 'list' as is_minted,
             coalesce(m.is_public, true) as is_public_name
-        from joined j left join minted m on m.minted_slug = j.minted_slug
+        from joined j
+        -- What only private labels made an entity of stays unknown to public ones.
+        left join minted m on m.minted_slug = j.minted_slug and (m.is_public or j.visibility = 'private')
     """)  # only our own constants are written into the text
     con.execute("""
         insert into beliefs.labels
         select distinct chain, address, entity_id, entity, label, category, source, source_ref, url, licence,
             source_date, confidence, level, origin, valid_from, valid_to, visibility
         from ontology_labels
-        order by address, chain, source, label, category, source_ref, entity, visibility
+        order by address, chain, source, label, category, source_ref, entity, visibility, confidence, source_date,
+            url, licence, valid_from, valid_to
     """)
 
 
 def _write_entities(con: Connection, catalogue: Catalogue) -> None:
     """Write the entities that some label names, with their parents; listed ones by the ontology, others as minted."""
-    named = con.execute("select distinct entity_id from ontology_labels where entity_id is not null").fetchall()
-    wanted = catalogue.add_parents({row[0] for row in named})
+    named = con.execute(
+        "select entity_id, bool_or(visibility = 'public') from ontology_labels where entity_id is not null group by 1"
+    ).fetchall()
+    wanted = catalogue.add_parents({slug for slug, _ in named})
+    public = catalogue.add_parents({slug for slug, is_public in named if is_public})
     listed = [catalogue.entities[slug] for slug in sorted(wanted) if slug in catalogue.entities]
     con.register(
         "ontology_known",
@@ -167,6 +174,7 @@ def _write_entities(con: Connection, catalogue: Catalogue) -> None:
                 "kind": pa.array([k.kind for k in listed], pa.string()),
                 "parent": pa.array([k.parent for k in listed], pa.string()),
                 "website": pa.array([k.website for k in listed], pa.string()),
+                "visibility": pa.array(["public" if k.slug in public else "private" for k in listed], pa.string()),
             }
         ),
     )
@@ -175,7 +183,7 @@ def _write_entities(con: Connection, catalogue: Catalogue) -> None:
         with minted as (
             select entity_id, category, entity, bool_or(is_public_name) as is_public, count(*) as labels,
                 category in ('other', 'token', 'infrastructure', 'organisation', 'contract') as is_vague
-            from ontology_labels where is_minted group by all
+            from ontology_labels where is_minted and (visibility = 'public' or not is_public_name) group by all
         ), named as (
             select entity_id, arg_max(entity, (labels, entity)) as name, bool_or(is_public) as is_public
             from (select entity_id, entity, sum(labels)::bigint as labels, bool_or(is_public) as is_public
@@ -185,11 +193,12 @@ def _write_entities(con: Connection, catalogue: Catalogue) -> None:
             from (select entity_id, category, is_vague, sum(labels)::bigint as labels from minted
                   where category is not null group by all) group by 1
         )
-        select k.entity_id, k.name, k.category, k.kind, k.parent, k.website, coalesce(c.is_custodial, false), 'public'
+        select k.entity_id, k.name, k.category, k.kind, k.parent, k.website, coalesce(c.is_custodial, false),
+            k.visibility
         from ontology_known k left join ontology_categories c using (category)
         union all
-        select n.entity_id, n.name, coalesce(t.category, 'other'), 'owner', null, null, coalesce(c.is_custodial, false),
-            case when n.is_public then 'public' else 'private' end
+        select n.entity_id, regexp_replace(n.name, ', ?(gambling|gaming)$', '', 'i'), coalesce(t.category, 'other'),
+            'owner', null, null, coalesce(c.is_custodial, false), case when n.is_public then 'public' else 'private' end
         from named n left join typed t using (entity_id) left join ontology_categories c on c.category = t.category
         where n.entity_id not in (select entity_id from ontology_known)
         order by 1

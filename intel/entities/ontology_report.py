@@ -6,26 +6,28 @@ from intel.store import Connection
 
 
 def report_ontology(con: Connection) -> None:
-    """Fill beliefs.ontology_report from temp table ontology_labels: one line per name and kind.
+    """Fill beliefs.ontology_report from the public claims of temp table ontology_labels: one line per name and kind.
 
     Kinds: unresolved, ambiguous, unlisted (minted here), conflict (unrelated owners of one address), flagged (an
     owner's address stands on a list: the list does not own it).
     """
     con.execute("""
         insert into beliefs.ontology_report
-        with owners as (
+        with claims as (
+            select * from ontology_labels where visibility = 'public'
+        ), owners as (
             select distinct l.chain, l.address, l.entity_id, e.parent
-            from ontology_labels l join beliefs.entities e on e.entity_id = l.entity_id and e.kind = 'owner'
+            from claims l join beliefs.entities e on e.entity_id = l.entity_id and e.kind = 'owner'
             where l.category_kind <> 'list'
         ), report as (
             select case when candidates <> '' then 'ambiguous' else 'unresolved' end as kind, entity as text,
                 candidates, count(distinct address) as addresses,
                 case when candidates <> '' then 'several entities go by this name: add an alias to data/ontology.toml'
                     else 'no entity was made of it: add it to data/ontology.toml if it is one' end as hint
-            from ontology_labels where entity is not null and entity_id is null and category_kind <> 'list' group by all
+            from claims where entity is not null and entity_id is null and category_kind <> 'list' group by all
             union all
             select 'unlisted', min(entity), entity_id, count(distinct address), 'made from the labels alone'
-            from ontology_labels where is_minted group by entity_id
+            from claims where is_minted group by entity_id
             union all
             select 'conflict', a.entity_id || ' | ' || b.entity_id, a.entity_id || '|' || b.entity_id, count(*),
                 'unrelated owners of the same addresses: an alias, a parent, or a wrong label'
@@ -36,7 +38,7 @@ def report_ontology(con: Connection) -> None:
             union all
             select 'flagged', o.entity_id, f.category, count(distinct o.address), 'listed addresses with a known owner'
             from owners o join (
-                select distinct chain, address, category from ontology_labels where category_kind = 'list'
+                select distinct chain, address, category from claims where category_kind = 'list'
             ) f on f.address = o.address and f.chain = o.chain
             group by o.entity_id, f.category
         )

@@ -86,7 +86,7 @@ class Book:
             kilo_gas = (kilo_gas * self.rng.uniform(1.0, 1.15, count)).astype(np.int64)
         hour = (time % DAY) / 3600
         level = self.market.gas[chain, time // DAY] * (1 + 0.25 * np.sin((hour - 9) / 24 * 2 * np.pi))
-        gas_price = np.maximum((level * self.rng.lognormal(0, 0.2, count)).astype(np.int64), 1)
+        gas_price = np.maximum((level * np.minimum(self.rng.lognormal(0, 0.2, count), 2.0)).astype(np.int64), 1)
         created = np.full(count, NOBODY)
         receiver = np.broadcast_to(np.asarray(to, dtype=np.int64), (count,))
         if method == "create":

@@ -5,10 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from intel.errors import BadInput
-from intel.sources.world.exchanges import plan_cold_storage, plan_deposits, plan_sweeps
+from intel.sources.world.exchanges import (
+    plan_cash_outs,
+    plan_cold_storage,
+    plan_deposits,
+    plan_settlements,
+    plan_sweeps,
+)
 from intel.sources.world.funding import find_shortfalls, fund_from_genesis, fund_layer
 from intel.sources.world.people import draw_events, settle_people
-from intel.sources.world.pests import plan_counterfeits, plan_poison
+from intel.sources.world.pests import plan_counterfeits, plan_deposit_dust, plan_poison
 from intel.sources.world.services import (
     plan_airdrop,
     plan_bridge,
@@ -49,7 +55,10 @@ def simulate_town(rng: np.random.Generator, transfers: int, preset: str, days: i
     plan_rewards(town, people, max(size // 200, 3))
     plan_creations(town, people, max(size // 100, 5))
     plan_poison(town, payments, payees, max(size // 1000, 2))
+    plan_deposit_dust(town, max(size // 200, 2))
     plan_counterfeits(town, people, max(size // 10, 50))
+    plan_cash_outs(town, people)
+    plan_settlements(town)
     plan_cold_storage(town)
     fund_town(town)
     return town

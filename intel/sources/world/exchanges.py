@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from intel.sources.world.market import ASSET_CHAIN, ASSETS, DAY, IS_NATIVE, NATIVE, Ints
+from intel.sources.world.market import ASSET_CHAIN, ASSETS, DAY, IS_NATIVE, NATIVE, USDX, Ints
 from intel.sources.world.people import Events, People
-from intel.sources.world.town import Exchange, Town
+from intel.sources.world.town import SECONDARY, Exchange, Town
 
+LEAST_COINS = 10**7  # grains: less is not worth its fee, and stays
 GUARD = 600  # seconds between the end of a collecting window and its sweep
 
 
@@ -70,7 +71,7 @@ def plan_sweeps(town: Town, receipts: Receipts) -> None:
         sorted_.deposit[starts], sorted_.exchange[starts], sorted_.asset[starts], slot_end[order][starts], amount
     )
     swept = swept.at(np.flatnonzero(swept.time < town.end))
-    _sweep_coins(town, swept.at(np.flatnonzero(IS_NATIVE[swept.asset])))
+    _sweep_coins(town, swept.at(np.flatnonzero(IS_NATIVE[swept.asset] & (swept.amount >= LEAST_COINS))))
     _sweep_tokens(town, swept.at(np.flatnonzero(~IS_NATIVE[swept.asset])))
 
 
@@ -82,7 +83,7 @@ def _sweep_coins(town: Town, swept: Receipts) -> None:
     hot = _collectors(town, swept)
     tx, fee = town.book.sign("send", swept.time, swept.deposit, hot, ASSET_CHAIN[swept.asset])
     rest = swept.amount - fee
-    assert (rest > 0).all(), "deposits are far larger than the fee of their sweep"
+    assert (rest > 0).all(), "gas prices are bounded so that LEAST_COINS pays a fee"
     town.book.move("native", tx, swept.time, (swept.deposit, hot), (swept.asset, rest))
 
 
@@ -97,6 +98,33 @@ def _sweep_tokens(town: Town, swept: Receipts) -> None:
         early, (gas, swept.deposit), NATIVE[chain], (fee * rng.uniform(1.0, 1.3, len(hot))).astype(np.int64) + 1,
         town.contracts,
     )  # fmt: skip
+
+
+def plan_cash_outs(town: Town, people: People) -> None:
+    """Let some people cash out from a wallet of their own, straight to a hot wallet: the near miss of a deposit."""
+    rng = town.rng
+    person = np.flatnonzero(rng.random(len(people.owner)) < town.knobs.cash_outs)
+    wallets = town.cast.add_accounts("person", people.owner[person], len(person))
+    times = rng.integers(2, 7, len(person))
+    town.back(SECONDARY, wallets, people.first[person], times)
+    who = np.repeat(np.arange(len(person)), times)
+    time = people.start[person[who]] * DAY + rng.integers(DAY, 60 * DAY, len(who))
+    hot = np.array([exchange.hot for exchange in town.exchanges])[people.exchanges[person, 0]]
+    asset = people.tastes[person, 0][who]
+    time = np.minimum(time, town.end - DAY + who * 12 % 7200)
+    amount = town.market.convert(people.wealth[person[who]] * rng.lognormal(0, 0.5, len(who)) + 30, asset, time)
+    town.book.pay(time, (wallets[who], hot[who]), asset, amount, town.contracts)
+
+
+def plan_settlements(town: Town) -> None:
+    """Let exchanges settle with each other from hot wallet to hot wallet, which makes them no less separate."""
+    rng, count = town.rng, town.days // 6
+    hot = np.array([exchange.hot for exchange in town.exchanges])
+    payer = rng.integers(0, len(hot), count)
+    payee = (payer + rng.integers(1, len(hot), count)) % len(hot)
+    time = rng.integers(20 * DAY, town.end, count)
+    amount = rng.integers(5, 80, count) * 10**9
+    town.book.pay(time, (hot[payer], hot[payee]), USDX, amount, town.contracts)
 
 
 def plan_cold_storage(town: Town) -> None:

@@ -115,6 +115,6 @@ def draw_market(rng: np.random.Generator, days: int) -> Market:
                 walk = steps
             walks[symbol] = np.round(asset.usd * np.exp(walk), 8)
         prices[index] = walks[symbol]
-    noise = rng.normal(0, 0.25, (len(CHAINS), days))
+    noise = rng.normal(0, 0.25, (len(CHAINS), days)).clip(-0.6, 0.6)
     gas = np.array([chain.gas_gwei for chain in CHAINS])[:, None] * 1000 * np.exp(noise)
     return Market(prices, gas)

@@ -43,6 +43,19 @@ def plan_poison(town: Town, events: Events, payees: Ints, poisoners: int) -> Non
     town.book.pay(later, (alike[dusts], events.wallet[hit[dusts]]), USDX, cents, town.contracts)
 
 
+def plan_deposit_dust(town: Town, count: int) -> None:
+    """Send a little to deposit addresses of strangers: who shares a deposit address need not be one person."""
+    rng, cast = town.rng, town.cast
+    known = np.unique(np.concatenate([deposits for deposits, _, _ in town.deposits]))
+    owner = cast.add_owner(None, "phishing_scam")
+    sender = cast.add_accounts("duster", owner, 2)
+    town.back(MAIN, sender, town.exchanges[-1].desk, 5)
+    victims = rng.choice(known, count, replace=False)
+    time = rng.integers(10 * DAY, town.end - DAY, count)
+    amount = rng.integers(10_000, 900_000, count)
+    town.book.pay(time, (sender[np.arange(count) % 2], victims), USDX, amount, town.contracts)
+
+
 def plan_counterfeits(town: Town, people: People, victims: int) -> None:
     """Spray tokens that carry the symbol of a real one on people who never asked."""
     rng = town.rng

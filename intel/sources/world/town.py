@@ -22,12 +22,13 @@ class Knobs:
     shared_deposits: float
     own_transfers: float  # of payments, between one person's wallets
     poison: float  # look-alikes per genuine payment
+    cash_outs: float  # people with a wallet of their own that sends to one exchange only, like a deposit address
 
 
 PRESETS = {
-    "easy": Knobs(0.05, 0.0, 0.3, 0.03),
-    "default": Knobs(0.3, 0.02, 0.15, 0.06),
-    "hard": Knobs(0.6, 0.06, 0.05, 0.15),
+    "easy": Knobs(0.05, 0.0, 0.3, 0.03, 0.0),
+    "default": Knobs(0.3, 0.02, 0.15, 0.06, 0.01),
+    "hard": Knobs(0.6, 0.06, 0.05, 0.15, 0.04),
 }
 
 

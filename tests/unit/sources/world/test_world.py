@@ -176,7 +176,8 @@ def test_deposits_are_paid_by_their_users_and_gas_suppliers(con: Connection) -> 
         "join truth_roles r on r.address = t.sender and r.chain = t.chain"
     )
     assert count(con, f"select 1 from ({paid}) where by_user") > 300
-    assert count(con, f"select 1 from ({paid}) where not by_user and role <> 'gas_supplier'") == 0
+    assert count(con, f"select 1 from ({paid}) where not by_user and role not in ('gas_supplier', 'duster')") == 0
+    assert count(con, f"select 1 from ({paid}) where role = 'duster'") == 2
     assert count(con, f"select 1 from ({paid}) where role = 'gas_supplier' and entity <> exchange") == 0
 
 
@@ -187,6 +188,23 @@ def test_a_few_deposits_are_shared_by_two_users_in_default_and_none_in_easy(con:
     easy = generate_world(WorldSettings(transfers=20_000, days=120, preset="easy")).truth["deposits"]
     users = easy.group_by("deposit").aggregate([("user", "count_distinct")])["user_count_distinct"].to_pylist()
     assert set(users) == {1}
+
+
+def test_default_has_people_who_look_like_deposits_and_easy_has_none() -> None:
+    found = {}
+    for preset in ("easy", "default"):
+        world = generate_world(WorldSettings(preset=preset))
+        con = open_connection()
+        con.register("transfers", read_table(world, "transfers"))
+        con.register("roles", world.truth["roles"])
+        found[preset] = count(
+            con,
+            "select sender from transfers where kind <> 'fee' "
+            "and sender in (select address from roles where role = 'person') group by sender having count(*) >= 2 "
+            "and bool_and(receiver in (select address from roles where role = 'hot_wallet'))",
+        )
+    assert found["easy"] == 0
+    assert 10 < found["default"] < 100
 
 
 def test_poisoners_move_nothing_of_their_victims(con: Connection) -> None:
