@@ -54,6 +54,8 @@ ISSUE_CODES: Mapping[str, tuple[str, bool]] = {
     "duplicate_key": ("one key with different content: the first is kept", False),
     "malformed_row": ("a line the reader could not split into columns", False),
     "missing_field": ("a required field is empty", False),
+    "bad_log": ("an event log whose topics and data are not those of its event", False),
+    "unknown_success": ("native value of a transaction whose success the source does not tell", True),
     "bad_price": ("a price that is no positive finite number", False),
     "bad_decimals": ("decimals outside 0..77", False),
     "bad_confidence": ("a confidence level outside the TagPack vocabulary", True),

@@ -96,7 +96,9 @@ def _stage_files(con: Connection, files: Sequence[Path], chain: str | None, data
     for raw in open_files(con, files):
         layout = find_layout(list(raw.columns), dataset, str(raw.files[0]))
         try:
-            staged.append(stage_rows(con, raw, layout, chain=chain, now=now))
+            for part in (layout, *layout.also):
+                table = stage_rows(con, raw, part, chain=chain, now=now, is_part=part is not layout)
+                staged += [table] if table else []
         except ReadError as error:
             names = ", ".join(str(path) for path in raw.files[:3])
             first = str(error).splitlines()[0]
@@ -120,7 +122,8 @@ def _load_staged(
     for name in dict.fromkeys(table.dataset for table in staged):
         rows[name], old = load_rows(con, run, name)
         replaced += old
-        load_coverage(con, run, name)
+        declared = [one for table in staged if table.dataset == name for one in table.declared]
+        load_coverage(con, run, name, declared)
         run.lake.attach_table(con, "coverage", run.tables.get("coverage"))
     load_issues(run, issues)
     commit = run.commit(rows=sum(rows.values()), bad_rows=bad_rows)

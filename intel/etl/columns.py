@@ -88,10 +88,10 @@ def clean_evm_address(raw: str) -> Cleaned:
 
 
 def clean_hash(raw: str, family: str) -> Cleaned:
-    """Lower a hash of an EVM chain and check its 64 digits; other chains only need text."""
-    value = f"case when {family} = 'evm' then lower({raw}) else {raw} end"
-    good = f"case when {family} = 'evm' then regexp_full_match(lower({raw}), '0x[0-9a-f]{{64}}') else {raw} <> '' end"
-    return Cleaned(value, f"not coalesce({good}, false)")
+    """Lower a hash of an EVM chain and check its 64 digits; other chains only need text. Null stays null."""
+    value = f"nullif(case when {family} = 'evm' then lower({raw}) else {raw} end, '')"
+    wrong = f"{family} = 'evm' and not regexp_full_match({value}, '0x[0-9a-f]{{64}}')"
+    return Cleaned(value, f"{value} is not null and {wrong}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +130,11 @@ def clean_value(raw: str, kind: str) -> CleanedValue:
         f"case when ({whole}) and {raw} >= {OVERSIZE} then {raw}::varchar end",
         "null", f"not coalesce({whole}, false)", "false",
     )  # fmt: skip
+
+
+def clean_word(raw: str) -> CleanedValue:
+    """Read an amount from 64 lower-case hex digits that were checked before; null is bad."""
+    return _clean_hex(raw, f"{raw} is null")
 
 
 def _clean_decimal_text(raw: str) -> CleanedValue:

@@ -82,7 +82,7 @@ def _count_overlap(con: Connection, dataset: str, group: Group) -> int:
 
 
 def _replace_group(con: Connection, run: LakeRun, dataset: str, group: Group) -> int:
-    """Write the group together with the older rows in its range that it says nothing about; return those it replaces."""
+    """Write the group with the older rows in its range that it says nothing about; return how many it replaces."""
     names = lake_schema(dataset).names
     scope = _scope(dataset, group)
     if group.first_block is not None:
@@ -106,6 +106,7 @@ def _replace_group(con: Connection, run: LakeRun, dataset: str, group: Group) ->
 def load_coverage(con: Connection, run: LakeRun, dataset: str, declared: Sequence[CoverageRange] = ()) -> None:
     """Add the blocks this run saw (or declares to have seen) to the coverage table: maximal runs without a hole.
 
+    A block of which a row was refused is a hole: what that row says is missing from the lake.
     Needs the views staged_<dataset> and lake_coverage; row counts are those of the lake after this run.
     """
     if dataset not in COVERED:
@@ -129,11 +130,39 @@ def load_coverage(con: Connection, run: LakeRun, dataset: str, declared: Sequenc
         )
     con.execute("insert into seen select chain, kind, source, first_block, last_block, first_time, last_time "
                 "from lake_coverage where dataset = ?", [dataset])  # fmt: skip
+    con.execute(
+        f"create or replace temp table refused as select distinct chain, source, block_number from staged_{dataset} "
+        "where issue not in ('duplicate_row', 'duplicate_key', 'bad_log') and block_number is not null"
+    )
+    con.execute(_PUNCH)
     merged = con.sql(_MERGE, params={"dataset": dataset}).to_arrow_table()
     other = con.sql("from lake_coverage where dataset <> ?", params=[dataset]).to_arrow_table()
     schema = lake_schema("coverage")
     run.replace("coverage", pa.concat_tables([other.cast(schema), merged.cast(schema)]))
 
+
+# Each range with refused blocks in it becomes the stretches between them.
+_PUNCH = """
+create or replace temp table seen as
+with ranged as (select *, row_number() over () as range_id from seen),
+holes as (
+    select distinct r.range_id, f.block_number as hole from ranged r join refused f
+        on f.chain = r.chain and f.source = r.source and f.block_number between r.first_block and r.last_block
+),
+edges as (
+    select range_id, hole from holes
+    union all select range_id, first_block - 1 from ranged semi join holes using (range_id)
+    union all select range_id, last_block + 1 from ranged semi join holes using (range_id)
+),
+stretches as (
+    select range_id, hole + 1 as first_block, lead(hole) over (partition by range_id order by hole) - 1 as last_block
+    from edges
+)
+select chain, kind, source, first_block, last_block, first_time, last_time from ranged anti join holes using (range_id)
+union all
+select r.chain, r.kind, r.source, s.first_block, s.last_block, r.first_time, r.last_time
+from ranged r join stretches s using (range_id) where s.first_block <= s.last_block
+"""
 
 # A range opens a new run when it starts more than one block after everything before it has ended.
 _MERGE = """

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
+
 from intel.etl.clean import Staged
 from intel.model import ISSUE_CODES, OVERSIZE, DataIssue
 from intel.sources.files import FILE_COLUMN, ROW_COLUMN
 from intel.store import Connection
 
 _KEYS = {
-    "transfers": ("chain", "source", "tx_hash", "kind", "position", "sub_position"),
+    # Rewards have no transaction, so their block stands in the key for it.
+    "transfers": ("chain", "source", "coalesce(tx_hash, block_number::varchar)", "kind", "position", "sub_position"),
     "transactions": ("chain", "source", "tx_hash"),
     "blocks": ("chain", "source", "block_number"),
     "edges": ("chain", "source", "kind", "sender", "receiver", "tx_hash", "block_number", "value_micro_usd"),
@@ -37,15 +40,18 @@ _HINTS = {
     "duplicate_key": "same transaction and position, other content: one of them is wrong",
     "malformed_row": "the line does not have the header's columns, or is no JSON object",
     "missing_field": "a required field is empty",
+    "bad_log": "topics and data must be the event's words of 32 bytes: the contract logs something else by that name",
+    "unknown_success": "value of a failed transaction never moved: take traces or receipts of these blocks too",
 }
 
 
 def settle_rows(con: Connection, staged: list[Staged]) -> None:
     """Finish the staged tables of one dataset together: exact large values, positions, duplicates across files."""
     dataset = staged[0].dataset
-    if dataset == "transfers":
-        for table in staged:
-            _read_large_values(con, table.name)
+    for table in staged:
+        for marked, column in (("value_hex", "value_text"), ("token_id_hex", "token_id")):
+            if marked in table.marks:
+                _read_large_numbers(con, table.name, marked, column)
     union = " union all by name ".join(
         f"select *, '{t.name}' as part, rowid as line from stage.{t.name}" for t in staged
     )
@@ -55,25 +61,31 @@ def settle_rows(con: Connection, staged: list[Staged]) -> None:
     _mark_duplicates(con, staged, dataset)
 
 
-def _read_large_values(con: Connection, name: str) -> None:
-    """Turn the few values of more than 31 hex digits into exact decimal text; SQL has no 256-bit integers."""
-    rows = con.execute(f"select distinct value_hex from stage.{name} where value_hex is not null order by 1").fetchall()
-    for (digits,) in rows:
-        number = int(digits, 16)
-        if number < _UINT256:
-            con.execute(f"update stage.{name} set value_text = ? where value_hex = ?", [str(number), digits])
-        else:
-            con.execute(
-                f"update stage.{name} set issue = 'value_over_256_bits' where value_hex = ? and issue is null", [digits]
-            )
+def _read_large_numbers(con: Connection, name: str, marked: str, column: str) -> None:
+    """Turn numbers of more than 31 hex digits into exact decimal text; SQL has no 256-bit integers."""
+    digits = con.sql(f"select distinct {marked} as digits from stage.{name} where {marked} is not null")
+    texts = [text for batch in digits.to_arrow_table()["digits"].chunks for text in batch.to_pylist()]
+    if not texts:
+        return
+    numbers = [int(text, 16) for text in texts]
+    exact = [str(number) if number < _UINT256 else None for number in numbers]
+    con.register(
+        "large_arrow", pa.table({"digits": pa.array(texts, pa.string()), "text": pa.array(exact, pa.string())})
+    )
+    con.execute(
+        f"update stage.{name} t set {column} = n.text, "
+        "issue = case when n.text is null and t.issue is null then 'value_over_256_bits' else t.issue end "
+        f"from large_arrow n where n.digits = t.{marked}"
+    )
+    con.unregister("large_arrow")
     assert OVERSIZE < 16**31  # what SQL could not read is oversize by construction
 
 
 def _number_rows(con: Connection, staged: list[Staged]) -> None:
     """Give rows without a position their order within (transaction, kind), and remember that it is ours."""
     con.execute(
-        "create or replace temp table numbered as select part, line, row_number() over "
-        f"(partition by chain, source, tx_hash, kind order by part, {FILE_COLUMN}, {ROW_COLUMN}) - 1 as position "
+        "create or replace temp table numbered as select part, line, row_number() over (partition by chain, source, "
+        f"block_number, tx_hash, kind order by part, {FILE_COLUMN}, {ROW_COLUMN}) - 1 as position "
         "from staged_transfers where not position_is_known and issue is null"
     )
     for table in staged:
@@ -110,21 +122,19 @@ def _mark_duplicates(con: Connection, staged: list[Staged], dataset: str) -> Non
 
 def count_issues(con: Connection, staged: Staged) -> list[DataIssue]:
     """Return one DataIssue per file, code and source of a staged table, with the first row of each as its example."""
-    table = f"stage.{staged.name}"
+    found = _count_kept(con, staged) if staged.dataset == "transfers" else []
+    if staged.is_part:
+        return found
     rows = con.execute(
-        f"select {FILE_COLUMN}, issue, source, count(*), min({ROW_COLUMN}), arg_min(tx_or_address, {ROW_COLUMN}) "
-        f"from (select *, {_example(staged.dataset)} as tx_or_address from {table} where issue is not null) "
+        f"select {FILE_COLUMN}, issue, source, count(*), min({ROW_COLUMN}), arg_min(example, {ROW_COLUMN}) "
+        f"from (select *, {_example(staged.dataset)} as example from stage.{staged.name} where issue is not null) "
         "group by all order by all"
     ).fetchall()
-    found = [
+    found += [
         DataIssue(code, staged.dataset, source, file, row, _column_of(code), value, _HINTS.get(code, ""), count)
         for file, code, source, count, row, value in rows
     ]
-    if staged.dataset == "transfers":
-        found += _count_oversize(con, table)
-    if staged.raw.malformed:
-        found += _count_malformed(con, staged)
-    return found
+    return found + _count_malformed(con, staged) if staged.raw.malformed else found
 
 
 def _example(dataset: str) -> str:
@@ -146,16 +156,24 @@ def _column_of(code: str) -> str | None:
     }.get(code)  # fmt: skip
 
 
-def _count_oversize(con: Connection, table: str) -> list[DataIssue]:
-    rows = con.execute(
-        f"select {FILE_COLUMN}, source, count(*), min({ROW_COLUMN}), min(token || ' ' || value_text) from {table} "
-        "where value_text is not null and issue is null group by all order by all"
-    ).fetchall()
-    hint = _HINTS["oversize_value"]
-    return [
-        DataIssue("oversize_value", "transfers", source, file, row, "value_raw", value, hint, count)
-        for file, source, count, row, value in rows
-    ]
+def _count_kept(con: Connection, staged: Staged) -> list[DataIssue]:
+    """Count rows that are taken with a caveat: values too large to sum, success that the source does not tell."""
+    caveats: dict[str, tuple[str, str | None, str]] = {
+        "oversize_value": ("value_text is not null", "value_raw", "token || ' ' || value_text")
+    }
+    if "is_unproven" in staged.marks:
+        caveats["unknown_success"] = ("is_unproven", None, "tx_hash")
+    found = []
+    for code, (condition, column, example) in caveats.items():
+        rows = con.execute(
+            f"select {FILE_COLUMN}, source, count(*), min({ROW_COLUMN}), arg_min({example}, {ROW_COLUMN}) "
+            f"from stage.{staged.name} where {condition} and issue is null group by all order by all"
+        ).fetchall()
+        found += [
+            DataIssue(code, "transfers", source, file, row, column, value, _HINTS[code], count)
+            for file, source, count, row, value in rows
+        ]
+    return found
 
 
 def _count_malformed(con: Connection, staged: Staged) -> list[DataIssue]:

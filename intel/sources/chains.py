@@ -45,6 +45,7 @@ class ChainFacts:
     caip2: str | None
     chain_id: int | None = None
     aliases: tuple[str, ...] = ()
+    wrapped: str | None = None  # contract of the wrapped coin that logs Deposit and Withdrawal and no Transfer for them
 
 
 @lru_cache(maxsize=1)
@@ -71,6 +72,7 @@ def _read_chain(slug: str, row: Mapping[str, object]) -> ChainFacts:
         caip2=str(caip2) if caip2 else None,
         chain_id=chain_id,
         aliases=tuple(str(alias) for alias in aliases) if isinstance(aliases, list) else (),
+        wrapped=str(row["wrapped"]) if "wrapped" in row else None,
     )
 
 

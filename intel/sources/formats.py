@@ -6,10 +6,12 @@ columns; the cleaner (`intel.etl.clean`) then checks and types every value in th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
-from intel.errors import BadInput
+from intel.errors import BadInput, UsageError
+from intel.sources.layout import Layout
+from intel.sources.layouts_cryo import CRYO_LAYOUTS
+from intel.sources.layouts_etl import ETL_LAYOUTS
 
 _OWN_TRANSFERS = (
     "chain", "block_number", "block_time", "tx_hash", "position", "sub_position", "kind", "sender", "receiver",
@@ -26,26 +28,8 @@ _OWN_EDGES = (
 _OWN_BLOCKS = ("chain", "block_number", "block_hash", "parent_hash", "block_time", "source")
 
 
-@dataclass(frozen=True)
-class Layout:
-    """One known file layout.
-
-    `needs` are the columns that must be there, `columns` maps lake columns to SQL over the file's columns; an entry
-    whose columns the file lacks is left out. `dataset` is what the rows become in the lake.
-    """
-
-    name: str
-    dataset: str
-    needs: frozenset[str]
-    columns: Mapping[str, str]
-    where: str = "true"
-    kind: str | None = None  # the KIND a user may ask for with --dataset, where it differs from `dataset`
-    details: bool = False  # all other columns are kept as one JSON object
-    uses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # columns an expression needs beyond its key
-
-
-def _own(dataset: str, needs: Sequence[str], columns: Sequence[str], **more: bool) -> Layout:
-    return Layout("intel", dataset, frozenset(needs), {c: c for c in columns}, **more)
+def _own(dataset: str, needs: Sequence[str], columns: Sequence[str]) -> Layout:
+    return Layout("intel", dataset, frozenset(needs), {c: c for c in columns})
 
 
 OWN_LAYOUTS: tuple[Layout, ...] = (
@@ -88,22 +72,28 @@ OWN_LAYOUTS: tuple[Layout, ...] = (
     ),
 )  # fmt: skip
 
-LAYOUTS: tuple[Layout, ...] = OWN_LAYOUTS
+LAYOUTS: tuple[Layout, ...] = (*OWN_LAYOUTS, *CRYO_LAYOUTS, *ETL_LAYOUTS)
 
 
 def find_layout(columns: Sequence[str], dataset: str | None, file: str) -> Layout:
     """Return the layout whose needed columns are all among `columns`; the one that needs most wins.
 
-    Raises BadInput where none fits, naming the nearest layout and what it misses.
+    Raises UsageError for a dataset that no layout is, BadInput where none fits: with the nearest and what it misses.
     """
-    names = {column.lower() for column in columns}
+    names = frozenset(column.lower() for column in columns)
     wanted = [layout for layout in LAYOUTS if dataset in (None, layout.dataset, layout.kind)]
-    fitting = [layout for layout in wanted if layout.needs <= names]
+    if not wanted:
+        known = sorted({name for layout in LAYOUTS for name in (layout.dataset, layout.kind) if name})
+        raise UsageError(f"no kind of file is called {dataset!r}", f"known: {', '.join(known)}")
+    fitting = [layout for layout in wanted if layout.fits(names)]
     if fitting:
         return max(fitting, key=lambda layout: len(layout.needs))
-    nearest = min(wanted, key=lambda layout: (len(layout.needs - names) / len(layout.needs), layout.name))
-    missing = ", ".join(sorted(nearest.needs - names))
+    nearest = min(wanted, key=lambda layout: (len(layout.missing(names)) / len(layout.needs), layout.name))
     raise BadInput(
         f"{file}: no known layout has the columns {', '.join(sorted(names))}",
-        f"nearest is {nearest.name} {nearest.kind or nearest.dataset}, which also needs: {missing}",
+        f"nearest is {_title(nearest)}, which also needs: {', '.join(nearest.missing(names))}",
     )
+
+
+def _title(layout: Layout) -> str:
+    return f"{layout.name} {layout.dataset}" if layout.name in ("intel", "tornado", "first-use") else layout.name
