@@ -11,11 +11,11 @@ import glob
 import gzip
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from intel.errors import BadInput
 from intel.store import Connection, DatabaseError
@@ -42,7 +42,7 @@ def expand_paths(paths: Sequence[str | Path]) -> list[Path]:
     """
     found: dict[Path, None] = {}
     for path in paths:
-        matches = sorted(Path(match) for match in glob.glob(str(path), recursive=True))
+        matches = sorted(Path(match) for match in glob.glob(str(path), recursive=True))  # noqa: PTH207 (absolute patterns)
         if not matches:
             raise BadInput(f"no such file or folder: {path}", "check the spelling; globs must be quoted in the shell")
         for match in matches:
@@ -82,8 +82,8 @@ def open_files(con: Connection, files: Sequence[Path]) -> list[RawTable]:
         if columns:  # an empty text file has no columns and no rows: nothing to take, nothing wrong
             groups.setdefault((kind, tuple(columns.items())), []).append(path)
     tables = []
-    for number, ((kind, columns), members) in enumerate(groups.items()):
-        opened = RawTable(f"raw_{number}", tuple(members), dict(columns))
+    for number, ((kind, shape), members) in enumerate(groups.items()):
+        opened = RawTable(f"raw_{number}", tuple(members), dict(shape))
         tables.append(_OPENERS[kind](con, opened))
     return tables
 
@@ -146,39 +146,44 @@ def _open_parquet(con: Connection, table: RawTable) -> RawTable:
 
 
 def _open_csv(con: Connection, table: RawTable) -> RawTable:
-    paths: Any = [str(p) for p in table.files]  # the stubs know one path only
-    relation = con.read_csv(
-        paths, header=True, auto_detect=False, delimiter=_delimiter(table.files[0]),
-        quotechar='"', escapechar='"', columns=dict.fromkeys(table.columns, "VARCHAR"), filename=True,
-        ignore_errors=True, store_rejects=True, rejects_table="csv_rejects", rejects_scan="csv_scans",
-    )  # fmt: skip
-    relation.to_view(f"{table.name}_files", replace=True)
-    con.execute(
-        f"create or replace temp view {table.name} as select * rename (filename as {FILE_COLUMN}), "
-        f"row_number() over () as {ROW_COLUMN} from {table.name}_files"
-    )
+    for number, path in enumerate(table.files):
+        relation = con.read_csv(
+            str(path), header=True, auto_detect=False, delimiter=_delimiter(path), quotechar='"', escapechar='"',
+            columns=dict.fromkeys(table.columns, "VARCHAR"), filename=True, ignore_errors=True, store_rejects=True,
+            rejects_table="csv_rejects", rejects_scan="csv_scans",
+        )  # fmt: skip
+        relation.to_view(f"{table.name}_file_{number}", replace=True)
+    _number_lines(con, table)
+    # A line is rejected once per missing column and again by every query that reads the file.
     malformed = (
-        "select s.file_path, r.line, r.csv_line from csv_rejects r "
-        "join csv_scans s on s.scan_id = r.scan_id and s.file_id = r.file_id order by 1, 2"
+        "select s.file_path, r.line, min(r.csv_line) from csv_rejects r "
+        "join csv_scans s on s.scan_id = r.scan_id and s.file_id = r.file_id group by 1, 2 order by 1, 2"
     )
-    return RawTable(table.name, table.files, table.columns, malformed)
+    return replace(table, malformed=malformed)
 
 
 def _open_jsonl(con: Connection, table: RawTable) -> RawTable:
-    paths: Any = [str(p) for p in table.files]  # the stubs know one path only
-    relation = con.read_json(
-        paths, format="newline_delimited", ignore_errors=True, filename=True,
-        columns=dict.fromkeys(table.columns, "VARCHAR"),
-    )  # fmt: skip
-    relation.to_view(f"{table.name}_files", replace=True)
-    con.execute(
-        f"create or replace temp view {table.name} as select * rename (filename as {FILE_COLUMN}), "
-        f"row_number() over () as {ROW_COLUMN} from {table.name}_files"
-    )
+    for number, path in enumerate(table.files):
+        relation = con.read_json(
+            str(path), format="newline_delimited", ignore_errors=True, filename=True,
+            columns=dict.fromkeys(table.columns, "VARCHAR"),
+        )  # fmt: skip
+        relation.to_view(f"{table.name}_file_{number}", replace=True)
+    _number_lines(con, table)
     # The reader turns a line that is no JSON object into a row of nulls.
     nothing = " and ".join(f"{quote_name(column)} is null" for column in table.columns)
     malformed = f"select {FILE_COLUMN}, {ROW_COLUMN}, null from {table.name} where {nothing} order by 1, 2"
-    return RawTable(table.name, table.files, table.columns, malformed)
+    return replace(table, malformed=malformed)
+
+
+def _number_lines(con: Connection, table: RawTable) -> None:
+    """Unite the text files of a table; each numbers its own readable rows from 1."""
+    parts = " union all ".join(
+        f"select * rename (filename as {FILE_COLUMN}), row_number() over () as {ROW_COLUMN} "
+        f"from {table.name}_file_{number}"
+        for number in range(len(table.files))
+    )
+    con.execute(f"create or replace temp view {table.name} as {parts}")
 
 
 _OPENERS = {"parquet": _open_parquet, "csv": _open_csv, "jsonl": _open_jsonl}
