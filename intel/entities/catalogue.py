@@ -199,6 +199,8 @@ def _choose_category(text: str | None) -> tuple[str, str]:
     categories = load_categories()
     slugs = [slug for word in (text or "").split("|") if (slug := resolve_category(word))]
     telling = [slug for slug in slugs if slug not in ("organisation", "other", "infrastructure", "token")]
+    if {"dex", "lending_defi"} & set(telling):
+        telling = [slug for slug in telling if slug != "exchange"]  # actor files call a DEX an exchange as well
     order = {slug: rank for rank, slug in enumerate(categories)}
     best = min(telling or slugs or ["other"], key=lambda slug: order[slug])
     return best, "list" if categories[best].kind == "list" else "owner"

@@ -180,22 +180,30 @@ def _write_entities(con: Connection, catalogue: Catalogue) -> None:
     )
     con.execute("""
         insert into beliefs.entities
-        with minted as (
-            select entity_id, category, entity, bool_or(is_public_name) as is_public, count(*) as labels,
-                category in ('other', 'token', 'infrastructure', 'organisation', 'contract') as is_vague
-            from ontology_labels where is_minted and (visibility = 'public' or not is_public_name) group by all
+        with spoken as (
+            select entity_id, entity, category, is_minted, bool_or(is_public_name) as is_public, count(*) as labels,
+                category in ('other', 'token', 'infrastructure', 'organisation') as is_vague
+            from ontology_labels
+            where entity_id is not null and category_kind = 'owner' and (visibility = 'public' or not is_public_name)
+            group by all
         ), named as (
             select entity_id, arg_max(entity, (labels, entity)) as name, bool_or(is_public) as is_public
             from (select entity_id, entity, sum(labels)::bigint as labels, bool_or(is_public) as is_public
-                  from minted group by all) group by 1
+                  from spoken where is_minted group by all) group by 1
         ), typed as (
-            select entity_id, arg_max(category, (not is_vague, labels, category)) as category
-            from (select entity_id, category, is_vague, sum(labels)::bigint as labels from minted
+            select entity_id, arg_max(category, (not is_vague, labels, category)) as category,
+                bool_and(is_vague) as is_vague
+            from (select entity_id, category, is_vague, sum(labels)::bigint as labels from spoken
                   where category is not null group by all) group by 1
+        ), listed as (
+            -- An actor file that only says "organisation" leaves the trade to the labels.
+            select k.* replace (case when k.category in ('other', 'organisation') and not t.is_vague
+                then t.category else k.category end as category)
+            from ontology_known k left join typed t using (entity_id)
         )
         select k.entity_id, k.name, k.category, k.kind, k.parent, k.website, coalesce(c.is_custodial, false),
             k.visibility
-        from ontology_known k left join ontology_categories c using (category)
+        from listed k left join ontology_categories c using (category)
         union all
         select n.entity_id, regexp_replace(n.name, ', ?(gambling|gaming)$', '', 'i'), coalesce(t.category, 'other'),
             'owner', null, null, coalesce(c.is_custodial, false), case when n.is_public then 'public' else 'private' end

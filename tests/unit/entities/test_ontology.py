@@ -189,6 +189,24 @@ def test_public_tags_learn_nothing_from_private_names() -> None:
     assert con.execute("select visibility from beliefs.entities").fetchall() == [("private",)]
 
 
+def test_the_trade_of_an_actor() -> None:
+    actors = [
+        {"slug": "teaswap", "name": "Teaswap", "categories": "organization|exchange|defi_dex", "source": "a"},
+        {"slug": "teapay", "name": "Teapay", "categories": "organization", "source": "a"},
+        {"slug": "teabank", "name": "Teabank", "categories": "exchange", "source": "a"},
+    ]
+    claims = [
+        {"address": A, "entity": "Teaswap", "category": "exchange"},
+        {"address": B, "entity": "teapay", "category": "payment_merchant"},
+        {"address": C, "entity": "Teabank 3", "category": "other"},
+    ]
+    con = build(claims, actors)
+    rows = con.execute("select entity_id, category, is_custodial from beliefs.entities order by 1").fetchall()
+    assert rows == [
+        ("teabank", "exchange", True), ("teapay", "payment_merchant", False), ("teaswap", "dex", False),
+    ]  # fmt: skip
+
+
 def test_retracted_labels_say_nothing() -> None:
     con = build([{"address": A, "entity": "Kraken", "category": "exchange", "retracted_at": None},
                  {"address": B, "entity": "Gemini", "category": "exchange", "retracted_at": 0}])  # fmt: skip
