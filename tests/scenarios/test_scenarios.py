@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import pytest
 
 from intel.entities.attribute import attribute_addresses
 from intel.entities.cluster import build_clusters
-from intel.heuristics import ALL, flag_hygiene, gather_evidence, type_services
+from intel.heuristics import ALL, EvidenceSettings, Heuristic, flag_hygiene, gather_evidence, type_services
+from intel.heuristics.gather import run_rules
 from intel.store import Connection
-from tests.scenarios.worlds import Scenario, load_store, read_scenarios
+from tests.scenarios.worlds import Book, Scenario, load_store, read_scenarios
 
 SCENARIOS = read_scenarios()
 LINKS = """
@@ -33,11 +37,13 @@ def run_engine(con: Connection) -> None:
     attribute_addresses(con)
 
 
-@pytest.fixture(params=SCENARIOS, ids=[scenario.name for scenario in SCENARIOS])
-def world(request: pytest.FixtureRequest) -> tuple[Scenario, Connection]:
-    con = load_store([request.param])
+@pytest.fixture(scope="module")
+def world() -> Iterator[tuple[Connection, Book]]:
+    """All scenarios in one store, each on its own chain: what leaks from one to the next breaks both."""
+    con, book = load_store(SCENARIOS)
     run_engine(con)
-    return request.param, con
+    yield con, book
+    con.close()
 
 
 def find_links(scenario: Scenario, con: Connection, wanted: str) -> list[tuple[object, ...]]:
@@ -56,16 +62,39 @@ def find_links(scenario: Scenario, con: Connection, wanted: str) -> list[tuple[o
     ]
 
 
-def test_world(world: tuple[Scenario, Connection]) -> None:
-    scenario, con = world
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_world(scenario: Scenario, world: tuple[Connection, Book]) -> None:
+    con, book = world
     for wanted in scenario.expect:
         assert find_links(scenario, con, wanted), (wanted, con.execute(LINKS).fetchall())
     for unwanted in scenario.forbid:
         assert not find_links(scenario, con, unwanted), unwanted
     check_groups(scenario, con)
     check_owners(scenario, con)
-    check_flags(scenario, con)
+    check_flags(scenario, con, book)
     check_services(scenario, con)
+
+
+def test_empty_store_has_no_input() -> None:
+    con, _ = load_store([])
+    run_engine(con)
+    assert all(report.note.startswith("no input: ") for report in gather_evidence(con))
+    for table in ("evidence", "clusters", "attributions", "roles", "services", "transfer_flags"):
+        assert con.execute(f"select count(*) from beliefs.{table}").fetchone() == (0,)
+    con.close()
+
+
+def test_a_failing_rule_does_not_stop_the_others() -> None:
+    con, _ = load_store(SCENARIOS[:1])
+    flag_hygiene(con)
+    type_services(con)
+    broken = replace(ALL[0], name="broken", params={}, sql="select 1 as no_such_column")
+    failed, *others = run_rules(con, [broken, *ALL], EvidenceSettings())
+    assert failed.failed
+    assert "left_id" in failed.note
+    assert not any(report.failed for report in others)
+    assert sum(report.rows for report in others) > 0
+    con.close()
 
 
 def check_groups(scenario: Scenario, con: Connection) -> None:
@@ -89,11 +118,11 @@ def check_owners(scenario: Scenario, con: Connection) -> None:
         assert rows == [(entity, tier, role)], text
 
 
-def check_flags(scenario: Scenario, con: Connection) -> None:
+def check_flags(scenario: Scenario, con: Connection, book: Book) -> None:
     for text in scenario.flags:
         name, wanted = text.split()
         flags = con.execute(
-            "select distinct flag from beliefs.transfer_flags where transfer_id = ?", [scenario.number_of(name)]
+            "select distinct flag from beliefs.transfer_flags where transfer_id = ?", [book.names[scenario.name, name]]
         ).fetchall()
         assert [flag for (flag,) in flags] == ([] if wanted == "-" else [wanted]), text
 
@@ -103,14 +132,14 @@ def check_services(scenario: Scenario, con: Connection) -> None:
         nickname, wanted = text.split()
         kinds = con.execute(
             "select s.kind from beliefs.services s join facts.addresses a on a.address_id = s.address_id "
-            "where a.address = ?",
-            [scenario.address(nickname)],
+            "where a.chain = ? and a.address = ?",
+            [scenario.chain, scenario.address(nickname)],
         ).fetchall()
         assert (wanted,) in kinds if wanted != "-" else not kinds, (text, kinds)
 
 
 @pytest.mark.parametrize("rule", ALL, ids=lambda rule: rule.name)
-def test_every_rule_has_its_five_cases(rule: object) -> None:
+def test_every_rule_has_its_five_cases(rule: Heuristic) -> None:
     names = [scenario.name.partition(": ")[2] for scenario in SCENARIOS if scenario.name.startswith(f"{rule.name}: ")]
     for case in ("positive", "near miss", "hub", "partial history", "empty store"):
         assert any(name.startswith(case) for name in names), case

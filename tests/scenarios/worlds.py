@@ -15,11 +15,11 @@ from intel.store import Connection, open_connection
 from intel.store.ddl import create_tables
 
 FOLDER = Path(__file__).parent
-START = datetime(2023, 1, 1)
+START = datetime(2023, 1, 1)  # noqa: DTZ001 - the ledger's times are UTC and carry no zone
 FIRST_BLOCK, LAST_BLOCK, BLOCK_SECONDS = 1_000_000, 2_000_000, 12
 LINE = re.compile(
-    r"(?P<day>\d+) (?P<hour>\d\d):(?P<minute>\d\d) +(?P<sender>\S+) > (?P<receiver>\S+) +(?P<amount>[\d.#]+) (?P<token>\S+)"
-    r"(?P<options>( \w+=\S+)*)(?: x(?P<times>\d+))?$"
+    r"(?P<day>\d+) (?P<hour>\d\d):(?P<minute>\d\d) +(?P<sender>\S+) > (?P<receiver>\S+) +"
+    r"(?P<amount>[\d.#]+) (?P<token>\S+)(?P<options>( \w+=\S+)*)(?: x(?P<times>\d+))?$"
 )
 CALL = re.compile(
     r"(?P<day>\d+) (?P<hour>\d\d):(?P<minute>\d\d) +(?P<sender>\S+) > (?P<receiver>\S+) +(?P<method>0x\w+)$"
@@ -33,7 +33,18 @@ TOKENS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Scenario:
-    """One tiny world with what must and must not follow from it; scenarios.md in this folder explains the fields."""
+    """One tiny world with what must and must not follow from it.
+
+    transfers  one per line: day, time, sender > receiver, amount in whole tokens, token; then any of by= (who signed;
+               ? unknown; else the sender), kind=, tx= (several lines, one transaction), as= (a name for `flags`), and
+               x20 (twenty such lines, # counting from 1)
+    calls      other transactions: day, time, sender > receiver, method
+    labels     "address entity category role level"; entity and role may be -
+    expect     evidence that must be there, forbid: that must not: "rule: left relation right bits"; rule and bits may
+               be left out, * fits anything
+    together   "a b tier": in one anonymous group; apart: "a b", not so
+    owners     "address entity tier role": the attribution; flags: "transfer flag", services: "address kind", - for none
+    """
 
     name: str
     about: str
@@ -56,13 +67,11 @@ class Scenario:
     def chain(self) -> str:
         return self.name.replace(" ", "_").replace(":", "_")
 
+    def tx_hash(self, name: str) -> str:
+        return "0x" + digest(f"{self.chain} transaction {name}")
+
     def address(self, nickname: str) -> str:
         return self.addresses.get(nickname) or "0x" + digest(f"{self.chain} {nickname}")[:40]
-
-    def number_of(self, name: str) -> int:
-        """Return the transfer_id of the transfer that a line calls `as=name`, in a store of this scenario alone."""
-        moves = sorted(list_moves(self), key=lambda move: move["time"])
-        return next(number for number, move in enumerate(moves, 1) if move.get("as") == name)
 
 
 def digest(text: str) -> str:
@@ -71,17 +80,18 @@ def digest(text: str) -> str:
 
 def read_scenarios() -> list[Scenario]:
     return [
-        Scenario(
-            f"{path.stem}: {row.pop('name')}",
-            row.pop("about"),
-            **{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()},
-        )
+        read_scenario(path.stem, row)
         for path in sorted(FOLDER.glob("*.toml"))
         for row in tomllib.loads(path.read_text(encoding="utf-8"))["scenario"]
     ]
 
 
-def load_store(scenarios: Sequence[Scenario]) -> Connection:
+def read_scenario(group: str, row: dict[str, Any]) -> Scenario:
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
+    return Scenario(**{**values, "name": f"{group}: {row['name']}"})
+
+
+def load_store(scenarios: Sequence[Scenario]) -> tuple[Connection, Book]:
     """Open a fresh DuckDB with facts and labels of all `scenarios`, each on a chain of its own."""
     con = open_connection(memory="1GB", threads=1)
     for schema in ("facts", "beliefs"):
@@ -91,12 +101,13 @@ def load_store(scenarios: Sequence[Scenario]) -> Connection:
     for scenario in scenarios:
         book.add_scenario(scenario)
     for table, rows in book.tables.items():
-        if rows:
-            columns = ", ".join(rows[0])
-            marks = ", ".join(f"${name}" for name in rows[0])
-            con.executemany(f"insert into {table} ({columns}) values ({marks})", rows)
+        types = dict(row[:2] for row in con.execute(f"describe {table}").fetchall())
+        columns = ", ".join(f"unnest(${name}::{types[name]}[]) as {name}" for name in rows[0])
+        con.execute(
+            f"insert into {table} by name select {columns}", {name: [row[name] for row in rows] for name in rows[0]}
+        )
     con.execute(DERIVED)
-    return con
+    return con, book
 
 
 @dataclass
@@ -106,6 +117,7 @@ class Book:
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     address_ids: dict[tuple[str, str], int] = field(default_factory=dict)
     asset_ids: dict[tuple[str, str], int] = field(default_factory=dict)
+    names: dict[tuple[str, str], int] = field(default_factory=dict)  # (scenario, `as=` of a line) -> transfer_id
     transfers: int = 0
 
     def insert(self, table: str, **row: Any) -> None:
@@ -113,8 +125,8 @@ class Book:
 
     def add_scenario(self, scenario: Scenario) -> None:
         moves = sorted(list_moves(scenario), key=lambda move: move["time"])
-        for move in moves:
-            self.add_transfer(scenario, move)
+        for number, move in enumerate(moves, 1):
+            self.add_transfer(scenario, move, number)
         for match in match_lines(CALL, scenario.calls):
             self.add_call(scenario, match)
         for label in scenario.labels:
@@ -151,16 +163,18 @@ class Book:
             )  # fmt: skip
         return self.asset_ids[key]
 
-    def add_transfer(self, scenario: Scenario, move: dict[str, Any]) -> None:
+    def add_transfer(self, scenario: Scenario, move: dict[str, Any], number: int) -> None:
         self.transfers += 1
+        if "as" in move:
+            self.names[scenario.name, move["as"]] = self.transfers
         facts = find_token(scenario, move["token"])
         whole, _, part = move["amount"].partition(".")
         kind = move.get("kind") or ("native" if facts.get("native") else "erc20")
         signer = move.get("by", move["sender"])
         self.insert(
             "facts.transfers", transfer_id=self.transfers, chain=scenario.chain, block_number=block_at(move["time"]),
-            block_time=move["time"], tx_hash="0x" + digest(f"{scenario.chain} {move.get('tx', self.transfers)}"),
-            position=self.transfers, sub_position=0, kind=kind,
+            block_time=move["time"], tx_hash=scenario.tx_hash(move.get("tx") or str(number)),
+            position=number, sub_position=0, kind=kind,
             sender_id=None if move["sender"] == "-" else self.address_id(scenario, move["sender"]),
             receiver_id=None if move["receiver"] == "-" else self.address_id(scenario, move["receiver"]),
             initiator_id=None if signer in {"?", "-"} else self.address_id(scenario, signer),
