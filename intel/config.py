@@ -22,6 +22,7 @@ class Settings:
     memory: str = "8GB"  # INTEL_MEMORY: bound of ingest and build
     threads: int = 2  # INTEL_THREADS
     required_parts: frozenset[str] = frozenset()  # INTEL_REQUIRE: test parts that must not be skipped
+    shows_tracebacks: bool = False  # INTEL_DEBUG: an unexpected error prints its traceback
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -35,7 +36,13 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         memory=environment.get("INTEL_MEMORY", "").strip() or "8GB",
         threads=int(environment.get("INTEL_THREADS", "").strip() or os.cpu_count() or 2),
         required_parts=frozenset(part.strip() for part in parts if part.strip()),
+        shows_tracebacks=environment.get("INTEL_DEBUG", "").strip() not in {"", "0"},
     )
+
+
+def write_environment(settings: Settings, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the environment in which a process we start, such as the app, reads the same store."""
+    return {**environment, "INTEL_STORE": str(settings.store.absolute()), "INTEL_MEMORY": settings.memory}
 
 
 def data_path(name: str) -> Path:

@@ -1,0 +1,71 @@
+"""Which options and arguments do the commands take, and what does `--help` say about each?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from typer import Argument, Option
+
+from intel.model import Tier as TierName
+
+# Of many commands.
+Store = Annotated[Path | None, Option("--store", metavar="DIR", help="The store; if not given INTEL_STORE or ./store.")]
+Json = Annotated[bool, Option("--json", help="Print one JSON document instead of a page.")]
+Progress = Annotated[Literal["plain", "json"], Option("--progress", help="How to talk on stderr.")]
+Strict = Annotated[bool, Option("--strict", help="Exit with 1 when some rows were not taken.")]
+Out = Annotated[Path, Option("--out", metavar="FILE", help="Where to: .parquet, .csv or .jsonl.")]
+Source = Annotated[str | None, Option(metavar="NAME", help="Who says so.")]
+
+# Data in.
+Paths = Annotated[list[Path], Argument(metavar="PATH...", help="Files, folders or globs.")]
+Chain = Annotated[str | None, Option(metavar="NAME", help="The chain, for files without a chain column.")]
+Kind = Annotated[
+    str | None,
+    Option(
+        metavar="KIND",
+        help="transfers, transactions, traces, token_transfers, logs, blocks, edges or events; "
+        "found out when left out.",
+    ),
+]
+DryRun = Annotated[bool, Option("--dry-run", help="Read and check everything, write nothing.")]
+Private = Annotated[bool, Option("--private", help="Keep them in the workspace, apart from published claims.")]
+OfAddress = Annotated[str | None, Option("--address", metavar="ADDRESS", help="About this address.")]
+Purge = Annotated[bool, Option("--purge", help="Remove them instead of dating their retraction.")]
+Assets = Annotated[list[Path] | None, Option(metavar="PATH", help="The verified map from symbol to contract.")]
+
+# Builds and the demo.
+Ml = Annotated[bool, Option("--ml/--no-ml", help="Train and apply the models too.")]
+Full = Annotated[bool, Option("--full", help="Build even where nothing has changed.")]
+Memory = Annotated[str | None, Option(metavar="SIZE", help="Bound of memory, such as 8GB.")]
+KeepGoing = Annotated[bool, Option("--keep-going", help="Exit with 0 even where a heuristic failed.")]
+Size = Annotated[int, Option("--transfers", metavar="N", min=1_000, help="About how many transfers.")]
+Preset = Annotated[Literal["easy", "default", "hard"], Option(help="How hard the economy is to see through.")]
+Seed = Annotated[int, Option(metavar="N", min=0, help="Equal seeds give equal ledgers.")]
+App = Annotated[bool, Option("--app/--no-app", help="Serve the app, or print the profile of one exchange.")]
+Build = Annotated[str, Argument(metavar="BUILD", help="A build id of `intel snapshots list`.")]
+Keep = Annotated[int, Option(metavar="N", min=1, help="How many of the newest to keep.")]
+
+# Questions.
+Subject = Annotated[str, Argument(metavar="SUBJECT", help="An address (hex or CAIP-10), entity id or name.")]
+Since = Annotated[str | None, Option(metavar="DATE", help="From this day, month, year or ISO time on (UTC).")]
+Until = Annotated[str | None, Option(metavar="DATE", help="Up to the end of this day, month or year (UTC).")]
+Tier = Annotated[TierName, Option("--tier", help="Which addresses of an entity count; `probable` takes all.")]
+Counterparty = Annotated[str | None, Option(metavar="X", help="Only with this address or entity.")]
+Token = Annotated[str | None, Option(metavar="T", help="Only this contract, symbol, or `native`.")]
+Direction = Annotated[Literal["in", "out"] | None, Option(help="Only what was received, or sent.")]
+MinUsd = Annotated[float | None, Option(metavar="V", min=0, help="Only of this value or more.")]
+Limit = Annotated[int, Option(metavar="N", min=1, help="How many to print, newest first.")]
+AllOut = Annotated[
+    Path | None, Option("--out", metavar="FILE", help="Write all, oldest first, to .parquet, .csv or .jsonl.")
+]
+AddressFile = Annotated[Path, Argument(metavar="FILE", help="Addresses: .txt (one a line), .csv or .parquet.")]
+Columns = Annotated[str | None, Option(metavar="A,B,...", help="Which columns to write; if not given all.")]
+AddressColumn = Annotated[str | None, Option(metavar="NAME", help="Which column of FILE holds the addresses.")]
+NoJunk = Annotated[bool, Option("--strict", help="Fail at the first input that is no address.")]
+Table = Annotated[
+    str, Argument(metavar="NAME", help="evidence, clusters, entities, attributions, roles, labels or issues.")
+]
+IncludePrivate = Annotated[bool, Option("--include-private", help="The private overlay too.")]
+Dataset = Annotated[str, Argument(metavar="NAME", help="A name of `intel datasets list`.")]
+Folder = Annotated[Path | None, Option("--to", metavar="DIR", help="Where to; if not given STORE/datasets.")]
