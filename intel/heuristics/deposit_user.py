@@ -28,10 +28,10 @@ with moves as (
 swept as (
     select
         m.*,
-        min(case when m.direction = 'out' then m.block_number end) over (
+        min(case when m.direction = 'out' then m.block_time end) over (
             partition by m.deposit_id, m.asset_id order by m.transfer_id
             rows between current row and unbounded following
-        ) as sweep_block
+        ) as sweep_time
     from moves m
 ),
 crowds as (
@@ -43,7 +43,7 @@ payments as (
     join facts.addresses a on a.address_id = s.user_id
     where s.direction = 'in'
         and s.initiator_id = s.user_id
-        and s.sweep_block - s.block_number <= $max_blocks
+        and date_diff('second', s.block_time, s.sweep_time) <= $max_seconds
         and coalesce(a.is_contract, false) = false
         and not exists (select 1 from beliefs.services v where v.address_id = s.user_id)
         and not exists (select 1 from beliefs.anchors b where b.address_id = s.user_id)
@@ -97,6 +97,6 @@ HEURISTIC = Heuristic(
     family="FLOW",
     relations=("used_by", "same_controller"),
     requires=("transfers", "deposits", "initiators"),
-    params={"max_senders": 25, "max_blocks": 3_200, "min_micro_usd": 50_000_000, "weight_bits": 5.0},
+    params={"max_senders": 25, "max_seconds": 43_200, "min_micro_usd": 50_000_000, "weight_bits": 5.0},
     sql=_SQL,
 )

@@ -3,12 +3,12 @@
 Reads: deposit_candidates, deposit_moves, deposit_fees, exchange_wallets, facts.assets.
 Requires: transfers, exchange_wallets. "Only" counts fully where coverage proves the whole history of the chain
     (native and token transfers), else the weight is capped at `partial_weight_bits`.
-Returns: deposit_of, address -> exchange, one row per address with two sweeps or more. A sweep is a send to the
-    exchange together with what the address received of that asset since the sweep before.
+Returns: deposit_of, address -> exchange, one row per address with two full sweeps or more, most of all its
+    sweeps. A sweep is a send together with what the address received of that asset since the sweep before.
 Fails when: somebody's own wallet always cashes out at one exchange, in full and on the same day; a sub-broker
     forwards for its own customers (the labelled, outer exchange is named); an exchange wallet is labelled wrongly.
     A sweeper bot has the same shape towards a thief: hence only labelled exchange wallets count as destination.
-Source: Dune spellbook `cex_deposit_addresses`, with dwell time and flow-through ratio per asset.
+Source: Dune spellbook `cex_deposit_addresses`, with dwell time and the share passed on, sweep by sweep.
 Cost: two passes over the transfers for the inputs (semi-joins), then windows over the candidates' transfers.
 """
 
@@ -48,43 +48,25 @@ timed as (
 ),
 sweeps as (
     select
-        address_id, asset_id, sweep,
-        sum(case when direction <> 'out' then value_raw end) as in_raw,
-        sum(case when direction = 'out' then value_raw end) as out_raw,
-        sum(case when direction <> 'out' and date_diff('second', block_time, out_time) < $max_dwell_seconds
-            then value_raw end) as fresh_raw
-    from timed
-    where out_time is not null
-    group by address_id, asset_id, sweep
-),
-fees as (
-    select address_id, sum(fee_raw) as fee_raw from deposit_fees group by address_id
-),
-flows as (
-    select
-        w.address_id, w.asset_id, count(w.in_raw) as sweeps,
-        count(case when 2 * cast(w.fresh_raw as double) > cast(w.in_raw as double) then 1 end) as quick_sweeps,
-        cast(sum(w.out_raw) as double) as passed_on, cast(sum(w.in_raw) as double) as received
-    from sweeps w
-    group by w.address_id, w.asset_id
-    having sum(w.in_raw) > 0
-),
-shares as (
-    select
-        f.address_id, f.sweeps, f.quick_sweeps,
-        (f.passed_on + case when a.token is null then coalesce(cast(p.fee_raw as double), 0.0) else 0.0 end)
-            / f.received as share
-    from flows f
-    join facts.assets a on a.asset_id = f.asset_id
-    left join fees p on p.address_id = f.address_id
+        t.address_id, t.asset_id, t.sweep,
+        cast(sum(case when t.direction <> 'out' then t.value_raw end) as double) as received,
+        cast(sum(case when t.direction = 'out' then t.value_raw end) as double)
+            + coalesce(cast(sum(case when a.token is null then f.fee_raw end) as double), 0.0) as passed_on,
+        cast(sum(case when t.direction <> 'out' and date_diff('second', t.block_time, t.out_time) < $max_dwell_seconds
+            then t.value_raw end) as double) as fresh
+    from timed t
+    join facts.assets a on a.asset_id = t.asset_id
+    left join deposit_fees f on t.direction = 'out' and f.address_id = t.address_id and f.tx_hash = t.tx_hash
+    where t.out_time is not null
+    group by t.address_id, t.asset_id, t.sweep
 ),
 judged as (
     select
-        address_id, sum(sweeps) as all_sweeps,
-        sum(case when share between $min_share and $max_share then sweeps else 0 end) as full_sweeps,
-        sum(case when share between $min_share and $max_share then quick_sweeps else 0 end) as quick_sweeps,
-        min(case when share between $min_share and $max_share then share end) as share
-    from shares
+        address_id, count(*) as all_sweeps,
+        count(case when passed_on between $min_share * received and $max_share * received then 1 end) as full_sweeps,
+        count(case when passed_on between $min_share * received and $max_share * received
+            and 2 * fresh > received then 1 end) as quick_sweeps
+    from sweeps
     group by address_id
 ),
 sends as (
@@ -104,13 +86,12 @@ select
     c.address_id as left_id, cast(null as bigint) as right_id, c.entity_id as right_entity,
     'deposit_of' as relation, 'deposit ' || c.chain || ':' || c.address as event,
     case when c.is_whole then cast($weight_bits as double) else cast($partial_weight_bits as double) end as weight_bits,
-    cast(j.full_sweeps as bigint) as support, p.tx_hashes, p.first_block, p.last_block, p.first_time as valid_from,
+    j.full_sweeps as support, p.tx_hashes, p.first_block, p.last_block, p.first_time as valid_from,
     cast(null as timestamp) as valid_to, c.visibility,
     'All ' || cast(c.sends as varchar) || ' sends of this address go to ' || c.name || '; '
-        || cast(cast(j.full_sweeps as bigint) as varchar) || ' sweeps pass on '
-        || cast(cast(floor(j.share * 100) as bigint) as varchar) || ' % of what came in from '
-        || cast(s.senders as varchar) || case when s.senders = 1 then ' sender, ' else ' senders, ' end
-        || cast(cast(j.quick_sweeps as bigint) as varchar) || ' of them mostly of what had come within a day'
+        || cast(j.full_sweeps as varchar) || ' of ' || cast(j.all_sweeps as varchar)
+        || ' sweeps pass on all that had come in, ' || cast(j.quick_sweeps as varchar) || ' within a day; it has '
+        || cast(s.senders as varchar) || case when s.senders = 1 then ' sender' else ' senders' end
         || case when c.is_whole then '' else ' (partial history)' end as reason
 from judged j
 join deposit_candidates c on c.address_id = j.address_id
@@ -129,7 +110,7 @@ HEURISTIC = Heuristic(
         "max_senders": 25,
         "min_sweeps": 2,
         "min_share": 0.98,
-        "max_share": 1.02,  # above 1 where an inflow lies before the window or was internal
+        "max_share": 1.02,  # above 1 where an inflow was internal and not told
         "max_dwell_seconds": 86_400,
         "weight_bits": 9.0,
         "partial_weight_bits": 2.0,

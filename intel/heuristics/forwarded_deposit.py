@@ -5,7 +5,7 @@ Requires: transfers, exchange_wallets. All sends go to one exchange; where cover
     the weight is capped at `partial_weight_bits`.
 Returns: deposit_of, address -> exchange, one row per address.
 Fails when: a person moves one payment through an own wallet to an exchange (hence the low weight: with one forward
-    nothing tells the two apart); a payment waits longer than `max_blocks` for its sweep.
+    nothing tells the two apart); a payment waits longer than `max_seconds` for its sweep.
 Source: Victor, Financial Cryptography 2020, without the faults of the released code: amounts are compared in a band,
     not after rounding; what may go missing is twice the fee or half a percent, not a fixed amount of one coin.
 Cost: self-join of the candidates' transfers by address and asset; candidates with many sends stay out.
@@ -27,7 +27,7 @@ with moves as (
 pairs as (
     select
         i.address_id, i.counterparty_id as sender_id, i.tx_hash as in_tx_hash, o.tx_hash, i.block_number as in_block,
-        o.block_number, i.block_time,
+        o.block_number, i.block_time, date_diff('second', i.block_time, o.block_time) as seconds,
         row_number() over (partition by i.address_id order by o.transfer_id, i.transfer_id) as nth
     from moves i
     join moves o on o.address_id = i.address_id and o.asset_id = i.asset_id
@@ -35,7 +35,7 @@ pairs as (
     where i.direction = 'in'
         and o.direction = 'out'
         and o.transfer_id > i.transfer_id
-        and o.block_number - i.block_number <= $max_blocks
+        and date_diff('second', i.block_time, o.block_time) <= $max_seconds
         and o.value_raw <= i.value_raw
         and cast(i.value_raw - o.value_raw as double)
             <= case
@@ -56,7 +56,7 @@ forwards as (
     select
         address_id, count(distinct in_tx_hash) as payments, count(distinct sender_id) as senders,
         min(in_block) as first_block, max(block_number) as last_block, min(block_time) as first_time,
-        min(block_number - in_block) as quickest
+        min(seconds) as quickest
     from pairs
     group by address_id
 )
@@ -68,7 +68,7 @@ select
     cast(null as timestamp) as valid_to, c.visibility,
     'Passed ' || cast(f.payments as varchar) || case when f.payments = 1 then ' payment' else ' payments' end
         || ' on to ' || c.name || ' in the same amount, at the quickest after ' || cast(f.quickest as varchar)
-        || ' blocks; all ' || cast(c.sends as varchar) || ' sends go there'
+        || ' seconds; all ' || cast(c.sends as varchar) || ' sends go there'
         || case when c.is_whole then '' else ' (partial history)' end as reason
 from forwards f
 join proofs p on p.address_id = f.address_id
@@ -85,7 +85,7 @@ HEURISTIC = Heuristic(
     params={
         "max_senders": 25,
         "max_sends": 1_000,
-        "max_blocks": 3_200,
+        "max_seconds": 43_200,  # 3,200 blocks of Ethereum as the paper knew it; other chains count faster
         "max_loss": 0.005,
         "weight_bits": 4.0,
         "partial_weight_bits": 2.0,

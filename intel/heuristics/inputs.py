@@ -46,7 +46,7 @@ select address_id, entity_id, name, confidence, level, visibility
 from claims
 where choice = 1
     and category in ('exchange', 'custodian')
-    and coalesce(role, 'hot_wallet') not in ('deposit', 'deposit_wallet', 'exchange_deposit', 'token', 'deployer')
+    and coalesce(role, 'hot_wallet') not in ('deposit', 'contract', 'deployer')
 """
 
 # "Only" and "never" hold where one source covers native and token transfers from the first block to the newest.

@@ -57,13 +57,14 @@ group by t.sender_id
 having count(*) > $max_funded
 """
 
+# One reward may be an allocation of the first block.
 _MINERS = """
 select receiver_id as address_id, 'miner' as kind, true as is_hub,
-    'Received ' || cast(count(*) as varchar) || case when count(*) = 1 then ' block reward' else ' block rewards' end
-        as reason
+    'Received ' || cast(count(*) as varchar) || ' block rewards' as reason
 from facts.transfers
 where kind = 'reward' and receiver_id is not null
 group by receiver_id
+having count(*) >= $min_rewards
 """
 
 _MULTISENDERS = """
@@ -92,7 +93,7 @@ SERVICE_KINDS: tuple[tuple[str, Mapping[str, Value]], ...] = (
     (_CONTRACTS, {"max_counterparties": 50}),
     (_HUBS, {"max_counterparties": 50}),
     (_FUNDERS, {"max_funded": 20}),
-    (_MINERS, {}),
+    (_MINERS, {"min_rewards": 3}),
     (_MULTISENDERS, {"min_receivers": 20}),
     (_SYSTEM, {}),
 )
