@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from intel.model import Subject
-from intel.profiler.postings import ALWAYS, MEMBER, Window, gather_flows, gather_members
+from intel.profiler.postings import ALWAYS, Window, gather_flows, gather_moves
 from intel.store.reader import Reader
 
 Step = Literal["day", "week", "month"]
@@ -25,35 +25,41 @@ def summarise_activity(reader: Reader, subject: Subject, window: Window = ALWAYS
             coalesce(sum(transfers_in) filter (not is_internal), 0)::bigint,
             coalesce(sum(transfers_out) filter (not is_internal), 0)::bigint,
             coalesce(sum(transfers_out) filter (is_internal), 0)::bigint,
-            count(distinct counterparty_id) filter (not is_internal and not is_spam)
+            count(*) filter (not is_internal and not is_spam and counterparty_id is not null)
         from flows"""
     )[0]
     signed = reader.query(
-        "select sum(signed)::bigint from facts.address_stats p where address_id in (select address_id from members)"
+        "select sum(signed)::bigint from facts.address_stats where address_id in (select address_id from members)"
     )[0][0]
-    return {
-        "first_seen": row[0],
-        "last_seen": row[1],
-        "transfers_in": row[2],
-        "transfers_out": row[3],
-        "transfers_internal": row[4],
-        "counterparties": row[5],
-        "signed": signed,
-    }
+    names = ("first_seen", "last_seen", "transfers_in", "transfers_out", "transfers_internal", "counterparties")
+    return {**dict(zip(names, row, strict=True)), "signed": signed}
+
+
+def count_moves(reader: Reader, subject: Subject, window: Window = ALWAYS) -> dict[str, int]:
+    """Return how many transfers there are, and how many of them are internal, spam or unpriced; each counts once."""
+    gather_flows(reader, subject, window)
+    row = reader.query(
+        """with once as (
+            select is_internal, is_spam, case when is_internal then transfers_out else transfers_in + transfers_out end
+                as transfers, case when is_internal then unpriced // 2 else unpriced end as unpriced from flows)
+        select coalesce(sum(transfers), 0)::bigint, coalesce(sum(transfers) filter (is_internal), 0)::bigint,
+            coalesce(sum(transfers) filter (is_spam and not is_internal), 0)::bigint,
+            coalesce(sum(unpriced), 0)::bigint
+        from once"""
+    )[0]
+    return dict(zip(("transfers", "internal", "spam", "unpriced"), row, strict=True))
 
 
 def tabulate_activity(reader: Reader, subject: Subject, window: Window = ALWAYS, *, step: Step = "month") -> pa.Table:
     """Return period (its first day), transfers_in, transfers_out, in_usd, out_usd; without those between members."""
-    gather_members(reader, subject)
-    condition, params = window.condition()
+    gather_moves(reader, subject, window)
     return reader.arrow(
-        f"""select date_trunc($step, p.block_time)::date as period,
+        """select date_trunc($step, p.block_time)::date as period,
             count(*) filter (p.direction > 0) as transfers_in, count(*) filter (p.direction < 0) as transfers_out,
             coalesce(sum(p.value_micro_usd) filter (p.direction > 0), 0)::bigint / 1e6 as in_usd,
             coalesce(sum(p.value_micro_usd) filter (p.direction < 0), 0)::bigint / 1e6 as out_usd
-        from facts.postings p
-        where {MEMBER} and {condition}
-            and coalesce(p.counterparty_id not in (select address_id from members), true)
+        from moves p
+        where coalesce(p.counterparty_id not in (select address_id from members), true)
         group by 1 order by 1""",
-        {"step": step, **params},
+        {"step": step},
     )

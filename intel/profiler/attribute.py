@@ -51,7 +51,8 @@ def attribute_addresses(
                 when r.role is not null then 'No owner is known; its behaviour is that of: ' || r.role
                 when k.only_chain is not null or k.chains > 1 then 'Seen, but nothing says whose it is'
                 else 'Occurs nowhere in this store' end as reason,
-            o.basis, coalesce(o.label_source, k.label_source) as label_source, $build as build, o.tier, coalesce(o.visibility, k.visibility) as visibility
+            o.basis, coalesce(o.label_source, k.label_source) as label_source, $build as build, o.tier,
+            coalesce(o.visibility, k.visibility) as visibility
         from wanted w
         left join wanted_owners o on o.position = w.position
         left join ({ENTITIES}) e on e.entity_id = o.entity_id
@@ -164,7 +165,8 @@ def _find_owners(reader: Reader, tier: Tier) -> None:
     reader.query(
         f"""create or replace temp table wanted_known as
         with seen as (
-            select position, chain, null as category, null as source, -1 as level, 'public' as visibility from wanted_ids
+            select position, chain, null as category, null as source, -1 as level, 'public' as visibility
+                from wanted_ids
             union all select w.position, x.chain, x.category, x.source, coalesce(x.level, 0), x.visibility from wanted w
                 join beliefs.labels x on x.address = w.address and {on_chain} where w.is_valid)
         select position, count(distinct chain) filter (chain <> 'evm') as chains,

@@ -6,19 +6,20 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from intel.model import UNRESOLVED_KINDS, Profile, Subject
-from intel.profiler.postings import MEMBER, gather_members
+from intel.profiler.postings import Window, gather_moves
 from intel.store.reader import Reader
 
 
 def list_caveats(reader: Reader, subject: Subject, profile: Profile) -> list[str]:
     """Return the caveats in plain sentences, the ones about what was seen first."""
-    gather_members(reader, subject)
+    gather_moves(reader, subject, Window(profile.coverage["since"], profile.coverage["until"]))
     return [
         *_say_what_was_seen(profile),
         *_say_membership(subject, profile),
         *_say_events(reader),
         *_say_edges(reader, profile),
-        *_say_transfers(reader),
+        *_say_odd_transfers(reader),
+        *_say_unpriced(profile),
         *_say_holdings(profile),
         *_say_left_out(profile),
         *_say_evidence(profile),
@@ -83,10 +84,11 @@ def _say_events(reader: Reader) -> Iterator[str]:
         """select event, count(*) filter (is_actor), count(*) filter (not is_actor),
             bool_or(coalesce(block_time_is_estimated, false))
         from (
-            select e.event, e.block_time_is_estimated,
-                coalesce(e.actor_id in (select address_id from members), false) as is_actor
-            from facts.events e
-            where e.actor_id in (select address_id from members) or e.address_id in (select address_id from members))
+            select e.event, e.block_time_is_estimated, true as is_actor from facts.events e
+                where e.actor_id in (select address_id from members)
+            union all select e.event, e.block_time_is_estimated, false from facts.events e
+                where e.address_id in (select address_id from members)
+                    and coalesce(e.actor_id not in (select address_id from members), true))
         group by 1 order by 1"""
     )
     for event, by_it, at_it, estimated in rows:
@@ -99,8 +101,12 @@ def _say_events(reader: Reader) -> Iterator[str]:
 def _say_edges(reader: Reader, profile: Profile) -> Iterator[str]:
     row = reader.query(
         """select coalesce(sum(transfers), 0)::bigint, count(distinct (sender_id, receiver_id))
-        from facts.edges where sender_id in (select address_id from members)
-            or receiver_id in (select address_id from members)"""
+        from (
+            select sender_id, receiver_id, transfers from facts.edges
+                where sender_id in (select address_id from members)
+            union all select sender_id, receiver_id, transfers from facts.edges
+                where receiver_id in (select address_id from members)
+                    and sender_id not in (select address_id from members))"""
     )[0]
     if row[1]:
         known = f"{_count(row[1], 'connection')} ({_count(row[0], 'transfer')})"
@@ -108,21 +114,29 @@ def _say_edges(reader: Reader, profile: Profile) -> Iterator[str]:
         yield f"Known without token or amount, so in no sum: {known} with other addresses.{only}"
 
 
-def _say_transfers(reader: Reader) -> Iterator[str]:
+def _say_odd_transfers(reader: Reader) -> Iterator[str]:
+    """Say which transfers are of undecided kind, or at an estimated time; most builds hold few such, or none."""
+    odd = "t.kind in (select unnest($unresolved)) or t.block_time_is_estimated"
+    params: dict[str, object] = {"unresolved": list(UNRESOLVED_KINDS)}
+    if not reader.once(
+        "odd transfers", lambda: reader.query(f"select 1 from facts.transfers t where {odd} limit 1", params)
+    ):
+        return
     row = reader.query(
-        f"""select count(*) filter (t.kind in (select unnest($unresolved))),
-            count(*) filter (coalesce(t.block_time_is_estimated, false)),
-            count(*) filter (t.value_micro_usd is null), count(*)
-        from facts.transfers t
-        where t.transfer_id in (select p.transfer_id from facts.postings p where {MEMBER})""",
-        {"unresolved": list(UNRESOLVED_KINDS)},
+        f"""select count(*) filter (t.kind in (select unnest($unresolved))), count(*) filter (t.block_time_is_estimated)
+        from facts.transfers t where ({odd}) and t.transfer_id in (select transfer_id from moves)""",
+        params,
     )[0]
     if row[0]:
         yield f"Of a kind their source could not decide, so in no balance: {_count(row[0], 'transfer')}."
     if row[1]:
         yield f"The times of {_count(row[1], 'transfer')} are estimated."
-    if row[2]:
-        yield f"{row[2]:,} of {_count(row[3], 'transfer')} without a USD value: sums in USD leave them out."
+
+
+def _say_unpriced(profile: Profile) -> Iterator[str]:
+    unpriced, total = profile.extra["unpriced"], profile.extra["transfers"]
+    if unpriced:
+        yield f"{unpriced:,} of {_count(total, 'transfer')} without a USD value: sums in USD leave them out."
 
 
 _OF_HOLDINGS = {
@@ -143,7 +157,7 @@ def _say_holdings(profile: Profile) -> Iterator[str]:
 
 
 def _say_left_out(profile: Profile) -> Iterator[str]:
-    left_out = profile.extra["counterparties_left_out"]
+    left_out = profile.extra
     if left_out["internal"]:
         yield f"Not counted as dealings: {_count(left_out['internal'], 'transfer')} between its own addresses."
     if left_out["spam"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import pyarrow as pa
@@ -14,19 +13,20 @@ from intel.store.reader import Reader
 By = Literal["entity", "address"]
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """What the list of counterparties does not hold: transfers between members, spam, and those without another end."""
-
-    internal: int
-    spam: int
-    without_counterparty: int
-
-
-_GROUP: dict[By, str] = {
-    "entity": "coalesce(o.entity_id, 'id ' || f.counterparty_id)",
-    "address": "f.counterparty_id",
+# Without spam, `flows` holds one row per counterparty, so only what has an owner needs grouping.
+_DEALINGS = """select f.*, o.entity_id, o.name, o.category, o.status, o.visibility
+    from flows f left join owners o on o.address_id = f.counterparty_id
+    where not f.is_spam and not f.is_internal and f.counterparty_id is not null"""
+_ALONE = """select entity_id, name, category, status, visibility, counterparty_id as first_id, 1 as addresses,
+    in_micro_usd, out_micro_usd, transfers_in, transfers_out, unpriced, first_time, last_time from dealings"""
+_FOLDED = """select entity_id, min(name), min(category), max(status), min(visibility), min(counterparty_id), count(*),
+    sum(in_micro_usd)::bigint, sum(out_micro_usd)::bigint, sum(transfers_in)::bigint, sum(transfers_out)::bigint,
+    sum(unpriced)::bigint, min(first_time), max(last_time) from dealings where entity_id is not null group by 1"""
+_PARTIES: dict[By, str] = {
+    "address": _ALONE,
+    "entity": f"{_ALONE} where entity_id is null union all {_FOLDED}",
 }
+_LARGEST_FIRST = "g.in_micro_usd + g.out_micro_usd desc, g.transfers_in + g.transfers_out desc, g.first_id"
 
 
 def tabulate_counterparties(
@@ -35,33 +35,21 @@ def tabulate_counterparties(
     """Return all counterparties as a table, the largest USD turnover first; `limit` None is the whole of it.
 
     By entity, the addresses of one entity are one row and the others stand alone. Spam and transfers between members
-    of the subject are excluded (see `count_left_out`). USD are micro-dollars of the priced transfers.
+    of the subject are excluded (`count_moves` counts them). USD are micro-dollars of the priced transfers.
     """
     gather_flows(reader, subject, window)
     return reader.arrow(
-        f"""with grouped as (
-            select {_GROUP[by]} as party,
-                arg_min(o.entity_id, f.counterparty_id) as entity_id, arg_min(o.name, f.counterparty_id) as name,
-                arg_min(o.category, f.counterparty_id) as category, min(coalesce(o.status, 'unknown')) as status,
-                min(f.counterparty_id) as first_id, count(distinct f.counterparty_id) as addresses,
-                sum(f.in_micro_usd)::bigint as in_micro_usd, sum(f.out_micro_usd)::bigint as out_micro_usd,
-                sum(f.transfers_in)::bigint as transfers_in, sum(f.transfers_out)::bigint as transfers_out,
-                sum(f.unpriced)::bigint as unpriced, min(f.first_time) as first_time, max(f.last_time) as last_time,
-                max(coalesce(o.visibility, 'public') = 'private') as is_private
-            from flows f left join owners o on o.address_id = f.counterparty_id
-            where not f.is_spam and not f.is_internal and f.counterparty_id is not null
-            group by 1
-            order by sum(f.in_micro_usd + f.out_micro_usd) desc, sum(f.transfers_in + f.transfers_out) desc, first_id
-            limit $limit)
-        select g.entity_id, g.name, g.category, case when g.status = 'attributed' then 'attributed'
-                when g.entity_id is null then 'unknown' else g.status end as status,
+        f"""with dealings as ({_DEALINGS}),
+        parties as ({_PARTIES[by]}),
+        largest as (select * from parties g order by {_LARGEST_FIRST} limit $limit)
+        select g.entity_id, g.name, g.category, coalesce(g.status, 'unknown') as status,
             case when g.addresses = 1 then a.address end as address,
             case when g.addresses = 1 then a.chain end as chain,
             g.addresses, g.in_micro_usd, g.out_micro_usd, g.transfers_in + g.transfers_out as transfers,
             g.transfers_in, g.transfers_out, g.unpriced, g.first_time, g.last_time,
-            case when g.is_private then 'private' else 'public' end as visibility
-        from grouped g left join facts.addresses a on a.address_id = g.first_id
-        order by g.in_micro_usd + g.out_micro_usd desc, transfers desc, g.first_id""",
+            coalesce(g.visibility, 'public') as visibility
+        from largest g left join facts.addresses a on a.address_id = g.first_id
+        order by {_LARGEST_FIRST}""",
         {"limit": 2**62 if limit is None else limit},
     )
 
@@ -87,16 +75,3 @@ def rank_counterparties(
         )
         for row in rows
     ]
-
-
-def count_left_out(reader: Reader, subject: Subject, window: Window = ALWAYS) -> LeftOut:
-    """Return how many transfers the list of counterparties leaves out, each counted once."""
-    gather_flows(reader, subject, window)
-    row = reader.query(
-        """select
-            coalesce(sum(transfers_out) filter (is_internal), 0)::bigint,
-            coalesce(sum(transfers_in + transfers_out) filter (is_spam and not is_internal), 0)::bigint,
-            coalesce(sum(transfers_in + transfers_out) filter (counterparty_id is null and not is_spam), 0)::bigint
-        from flows"""
-    )[0]
-    return LeftOut(int(row[0]), int(row[1]), int(row[2]))

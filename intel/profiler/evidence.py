@@ -19,8 +19,13 @@ EVIDENCE_ENDS = """left join facts.addresses l on l.address_id = v.left_id
 EVIDENCE_ORDER = """abs(v.weight_bits) desc nulls last, v.heuristic, v.event, v.left_id, v.right_id, v.right_entity,
     v.relation, v.visibility"""
 
-_ABOUT = """(v.left_id in (select address_id from members) or v.right_id in (select address_id from members)
-    or ($entity_id is not null and v.right_entity = $entity_id))"""
+# Three scans that the members' range prunes are quicker than one with an `or`.
+_ABOUT = """select v.* from beliefs.evidence v where v.left_id in (select address_id from members)
+    union all select v.* from beliefs.evidence v
+        where v.right_id in (select address_id from members)
+            and v.left_id not in (select address_id from members)
+    union all select v.* from beliefs.evidence v
+        where v.right_entity = $entity_id and v.left_id not in (select address_id from members)"""
 
 
 def list_evidence(reader: Reader, subject: Subject, *, limit: int = 100) -> list[dict[str, Any]]:
@@ -28,7 +33,7 @@ def list_evidence(reader: Reader, subject: Subject, *, limit: int = 100) -> list
     gather_members(reader, subject)
     table = reader.arrow(
         f"""select {EVIDENCE_COLUMNS} from (
-            select * from beliefs.evidence v where {_ABOUT} order by {EVIDENCE_ORDER} limit $limit) v
+            select * from ({_ABOUT}) v order by {EVIDENCE_ORDER} limit $limit) v
         {EVIDENCE_ENDS} order by {EVIDENCE_ORDER}""",
         {"entity_id": subject.entity_id if subject.kind == "entity" else None, "limit": limit},
     )
@@ -40,7 +45,7 @@ def count_evidence(reader: Reader, subject: Subject) -> dict[str, int]:
     gather_members(reader, subject)
     rows = reader.query(
         f"""select v.heuristic, count(*), count(*) filter (coalesce(v.weight_is_assumed, true))
-        from beliefs.evidence v where {_ABOUT} group by 1 order by 1""",
+        from ({_ABOUT}) v group by 1 order by 1""",
         {"entity_id": subject.entity_id if subject.kind == "entity" else None},
     )
     return {**{str(row[0]): int(row[1]) for row in rows}, "assumed": sum(int(row[2]) for row in rows)}

@@ -7,7 +7,7 @@ from typing import Literal
 import pyarrow as pa
 
 from intel.model import MICRO, ExchangeUsage, Subject
-from intel.profiler.postings import ALWAYS, EXCHANGE_CATEGORIES, MEMBER, Window, gather_flows
+from intel.profiler.postings import ALWAYS, EXCHANGE_CATEGORIES, Window, gather_flows
 from intel.store.reader import Reader
 
 Step = Literal["week", "month"]
@@ -50,7 +50,6 @@ def tabulate_usage_over_time(
 ) -> pa.Table:
     """Return exchange, name, period (its first day), deposits, deposited_usd, withdrawals, withdrawn_usd."""
     gather_flows(reader, subject, window)
-    condition, params = window.condition()
     return reader.arrow(
         f"""with used as (
             select o.address_id, o.entity_id, o.name from owners o where {_OTHER_EXCHANGE}
@@ -60,10 +59,9 @@ def tabulate_usage_over_time(
             coalesce(sum(p.value_micro_usd) filter (p.direction < 0), 0)::bigint / 1e6 as deposited_usd,
             count(*) filter (p.direction > 0) as withdrawals,
             coalesce(sum(p.value_micro_usd) filter (p.direction > 0), 0)::bigint / 1e6 as withdrawn_usd
-        from facts.postings p join used u on u.address_id = p.counterparty_id
-        where {MEMBER} and {condition}
-            and p.asset_id not in (select asset_id from spam_assets)
+        from moves p join used u on u.address_id = p.counterparty_id
+        where p.asset_id not in (select asset_id from spam_assets)
             and p.transfer_id not in (select transfer_id from spam_transfers)
         group by 1, 3 order by 3, 1""",
-        {"exchanges": list(EXCHANGE_CATEGORIES), "own": subject.entity_id, "step": step, **params},
+        {"exchanges": list(EXCHANGE_CATEGORIES), "own": subject.entity_id, "step": step},
     )

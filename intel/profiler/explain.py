@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from intel.model import MICRO, Subject
 from intel.profiler.evidence import EVIDENCE_COLUMNS, EVIDENCE_ENDS, EVIDENCE_ORDER
-from intel.profiler.labels import list_labels
+from intel.profiler.labels import list_claim_chains, list_labels
 from intel.store.reader import Reader
 
 _SHOWN = 50
@@ -128,15 +128,16 @@ def _describe_side(reader: Reader, subject: Subject) -> dict[str, Any]:
 
 
 def list_attributions(reader: Reader, subject: Subject, *, limit: int = 10) -> list[dict[str, Any]]:
-    """Return who the subject's addresses belong to, with confidence, path (basis, reason) and the best rival."""
-    pairs = sorted({(chain, a.text) for a in subject.addresses for chain in {a.chain or "evm", "evm"}})
+    """Return who an address belongs to, on each chain, with confidence, path (basis, reason) and the best rival."""
+    if subject.kind == "entity":
+        return []
     table = reader.arrow(
         """select a.chain, a.address, a.entity_id, a.confidence, a.tier, a.status, a.role, a.basis, a.reason,
             a.label_source, a.rival_entity_id, a.rival_confidence, a.visibility
         from beliefs.attributions a
-        where (a.chain, a.address) in (select * from (select unnest($chains), unnest($addresses)))
+        where a.address = $address and a.chain in (select unnest($chains))
         order by a.visibility = 'private' desc, a.confidence desc, a.chain, a.address, a.entity_id limit $limit""",
-        {"chains": [chain for chain, _ in pairs], "addresses": [text for _, text in pairs], "limit": limit},
+        {"address": subject.name, "chains": list_claim_chains(subject), "limit": limit},
     )
     return [dict(row) for row in table.to_pylist()]
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from intel.model import Holding, Subject
 from intel.profiler.coverage import describe_chain, last_seen_by_chain
-from intel.profiler.postings import ALWAYS, MEMBER, Window, gather_members, prepare_spam_assets
+from intel.profiler.postings import ALWAYS, Window, gather_moves
 from intel.store.reader import Reader
 
 TITLE_BALANCE = "balance"
@@ -21,9 +21,9 @@ _EXACT = Context(prec=80)  # an amount has at most 38 digits; Decimal's default 
 
 _WHOLE = """select p.asset_id, (sum(coalesce(p.in_raw, 0)) - sum(coalesce(p.out_raw, 0)))::decimal(38, 0) as net_raw,
         sum(p.transfers_in + p.transfers_out)::bigint as postings
-    from facts.address_assets p where {member} group by 1"""
+    from facts.address_assets p where p.address_id in (select address_id from members) group by 1"""
 _BETWEEN = """select p.asset_id, sum(p.value_raw * p.direction)::decimal(38, 0) as net_raw, count(*) as postings
-    from facts.postings p where {member} and {condition} group by 1"""
+    from moves p group by 1"""
 
 
 def tabulate_holdings(
@@ -35,17 +35,12 @@ def tabulate_holdings(
     is_doubtful_price, flags, as_of. The price is the last daily one at or before `as_of`: the end of the window, or
     of what was seen of that chain.
     """
-    gather_members(reader, subject)
-    prepare_spam_assets(reader)
-    condition, params = window.condition()
-    net = (_BETWEEN if params else _WHOLE).format(member=MEMBER, condition=condition)
+    gather_moves(reader, subject, window)
     seen = last_seen_by_chain(reader)
-    until = params.get("until")
-    as_of = [
-        min(time, until - timedelta(microseconds=1)) if isinstance(until, datetime) else time for time in seen.values()
-    ]
+    last = None if window.until is None else window.until - timedelta(microseconds=1)
+    as_of = [time if last is None else min(time, last) for time in seen.values()]
     return reader.arrow(
-        f"""with net as ({net}),
+        f"""with net as ({_WHOLE if window.is_open else _BETWEEN}),
         ends as (select unnest($chains::varchar[]) as chain, unnest($as_of::timestamp[]) as as_of),
         held as (
             select a.asset_id, a.chain, a.token, a.token_id, a.symbol, a.decimals, a.price_symbol, e.as_of,
@@ -70,7 +65,6 @@ def tabulate_holdings(
             h.chain, h.token nulls first, h.token_id
         limit $limit""",
         {
-            **params,
             "chains": list(seen),
             "as_of": as_of,
             "limit": 2**62 if limit is None else limit,

@@ -8,7 +8,8 @@ from intel.model import Subject
 from intel.profiler.postings import ENTITIES
 from intel.store.reader import Reader
 
-_OF_ADDRESS = "(l.chain, l.address) in (select * from (select unnest($chains), unnest($addresses)))"
+# One address, so that the zone maps of the table, which is sorted by address, can do their work.
+_OF_ADDRESS = "l.address = $address and l.chain in (select unnest($chains))"
 _OF_ENTITY = "l.entity_id = $entity_id"
 
 
@@ -47,7 +48,9 @@ def count_labels(reader: Reader, subject: Subject) -> int:
 def _claims_of(subject: Subject) -> tuple[str, dict[str, object]]:
     if subject.kind == "entity":
         return _OF_ENTITY, {"entity_id": subject.entity_id}
-    # A claim on chain `evm` holds on every EVM chain.
-    pairs = [(chain, item.text) for item in subject.addresses for chain in {item.chain or "evm", "evm"}]
-    pairs = sorted(set(pairs))
-    return _OF_ADDRESS, {"chains": [chain for chain, _ in pairs], "addresses": [text for _, text in pairs]}
+    return _OF_ADDRESS, {"address": subject.name, "chains": list_claim_chains(subject)}
+
+
+def list_claim_chains(subject: Subject) -> list[str]:
+    """Return the chains whose claims are about this address: its own, and `evm` for what holds on all EVM chains."""
+    return sorted({item.chain or "evm" for item in subject.addresses} | {"evm"})

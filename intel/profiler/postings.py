@@ -18,7 +18,8 @@ SPAM_TRANSFER_FLAGS = ("batch_spam", "lookalike_dust", "zero_value_spoof")
 IS_SPAM_ASSET = "(f.flag = 'counterfeit' or (f.flag = 'mass_airdrop' and not coalesce(a.is_verified, false)))"
 EXCHANGE_CATEGORIES = ("exchange",)
 
-MEMBER = "p.address_id in (select address_id from members)"
+# Above this many postings a subject is read where it lies; a copy would cost more than it saves.
+_KEPT_POSTINGS = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +29,10 @@ class Window:
     since: datetime | None = None
     until: datetime | None = None
 
-    def condition(self) -> tuple[str, dict[str, object]]:
-        """Return the SQL condition that a posting `p` lies in it, with its parameters."""
-        ends = {"since": _plain(self.since), "until": _plain(self.until)}
-        tests = {"since": "p.block_time >= $since", "until": "p.block_time < $until"}
-        given = {name: end for name, end in ends.items() if end is not None}
-        return " and ".join(tests[name] for name in given) or "true", dict(given)
+    @property
+    def is_open(self) -> bool:
+        """True when it is all of time."""
+        return self.since is None and self.until is None
 
 
 def _plain(moment: datetime | None) -> datetime | None:
@@ -81,7 +80,7 @@ def gather_members(reader: Reader, subject: Subject) -> None:
     reader.prepare("members", subject.address_ids, fill)
 
 
-def prepare_spam_assets(reader: Reader) -> None:
+def _prepare_spam_assets(reader: Reader) -> None:
     """Fill the thread's temporary table `spam_assets(asset_id)`."""
 
     def fill() -> None:
@@ -94,51 +93,67 @@ def prepare_spam_assets(reader: Reader) -> None:
     reader.prepare("spam_assets", reader.build_id, fill)
 
 
-def gather_spam_transfers(reader: Reader, subject: Subject) -> None:
-    """Fill the thread's temporary table `spam_transfers(transfer_id)` with the subject's."""
+def gather_moves(reader: Reader, subject: Subject, window: Window = ALWAYS) -> None:
+    """Make `moves` the subject's postings in the window: a temporary table, or a view where they are very many.
+
+    Beside it, `spam_transfers(transfer_id)` and `spam_assets(asset_id)` name what hygiene found among them.
+    """
     gather_members(reader, subject)
+    _prepare_spam_assets(reader)
+    reader.prepare("moves", (subject.address_ids, window), lambda: _fill_moves(reader, subject, window))
 
-    def fill() -> None:
-        reader.query(
-            f"""create or replace temp table spam_transfers as
-            select distinct f.transfer_id from beliefs.transfer_flags f
-            where f.flag in (select unnest($spam))
-                and f.transfer_id in (select p.transfer_id from facts.postings p where {MEMBER})""",
-            {"spam": list(SPAM_TRANSFER_FLAGS)},
-        )
 
-    reader.prepare("spam_transfers", subject.address_ids, fill)
+def _fill_moves(reader: Reader, subject: Subject, window: Window) -> None:
+    many = reader.query(
+        """select coalesce(sum(p.transfers_in + p.transfers_out), 0) from facts.address_assets p
+        where p.address_id in (select address_id from members)"""
+    )[0][0]
+    # The window stands in a table of one row, because a view takes no parameters.
+    reader.query(
+        "create or replace temp table moves_window as select $since::timestamp as since, $until::timestamp as until",
+        {"since": _plain(window.since), "until": _plain(window.until)},
+    )
+    source = "select p.* from facts.postings p where p.address_id in (select address_id from members)"
+    if window.since is not None:
+        source += " and p.block_time >= (select since from moves_window)"
+    if window.until is not None:
+        source += " and p.block_time < (select until from moves_window)"
+    if many <= _KEPT_POSTINGS:
+        reader.query(f"create or replace temp table moves_kept as {source}")
+        source = "select * from moves_kept"
+    reader.query(f"create or replace temp view moves as {source}")
+    reader.query(
+        """create or replace temp table spam_transfers as
+        select distinct f.transfer_id from beliefs.transfer_flags f join moves p using (transfer_id)
+        where f.flag in (select unnest($spam))""",
+        {"spam": list(SPAM_TRANSFER_FLAGS)},
+    )
 
 
 def gather_flows(reader: Reader, subject: Subject, window: Window = ALWAYS) -> None:
-    """Fill the thread's temporary tables `flows` and `owners`: one pass over the subject's postings.
+    """Fill the thread's temporary tables `flows` and `owners`: the subject's moves added up.
 
     `flows`: per counterparty_id (null: none), is_spam and is_internal: transfers_in, transfers_out, in_micro_usd,
     out_micro_usd, unpriced, first_time, last_time. `owners`: who the counterparties belong to, at the subject's tier.
     """
-    prepare_spam_assets(reader)
-    gather_spam_transfers(reader, subject)
-    reader.prepare("flows", (subject.address_ids, subject.tier, window), lambda: _fill_flows(reader, subject, window))
+    gather_moves(reader, subject, window)
+    reader.prepare("flows", (subject.address_ids, subject.tier, window), lambda: _fill_flows(reader, subject))
 
 
-def _fill_flows(reader: Reader, subject: Subject, window: Window) -> None:
-    condition, params = window.condition()
+def _fill_flows(reader: Reader, subject: Subject) -> None:
     reader.query(
-        f"""create or replace temp table flows as
-        select p.counterparty_id,
-            p.asset_id in (select asset_id from spam_assets)
-                or p.transfer_id in (select transfer_id from spam_transfers) as is_spam,
-            coalesce(p.counterparty_id in (select address_id from members), false) as is_internal,
-            sum((p.direction > 0)::integer)::bigint as transfers_in,
-            sum((p.direction < 0)::integer)::bigint as transfers_out,
-            coalesce(sum(case when p.direction > 0 then p.value_micro_usd end), 0)::bigint as in_micro_usd,
-            coalesce(sum(case when p.direction < 0 then p.value_micro_usd end), 0)::bigint as out_micro_usd,
-            sum((p.value_micro_usd is null)::integer)::bigint as unpriced,
-            min(p.block_time) as first_time, max(p.block_time) as last_time
-        from facts.postings p
-        where {MEMBER} and {condition}
-        group by all""",
-        params,
+        """create or replace temp table flows as
+        select *, coalesce(counterparty_id in (select address_id from members), false) as is_internal from (
+            select p.counterparty_id,
+                p.asset_id in (select asset_id from spam_assets)
+                    or p.transfer_id in (select transfer_id from spam_transfers) as is_spam,
+                sum((p.direction > 0)::integer)::bigint as transfers_in,
+                sum((p.direction < 0)::integer)::bigint as transfers_out,
+                coalesce(sum(case when p.direction > 0 then p.value_micro_usd end), 0)::bigint as in_micro_usd,
+                coalesce(sum(case when p.direction < 0 then p.value_micro_usd end), 0)::bigint as out_micro_usd,
+                sum((p.value_micro_usd is null)::integer)::bigint as unpriced,
+                min(p.block_time) as first_time, max(p.block_time) as last_time
+            from moves p group by 1, 2)"""
     )
     fill_owners(reader, "select counterparty_id from flows where not is_spam", subject.tier)
 

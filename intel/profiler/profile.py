@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from intel.model import Counterparty, Holding, Profile, Subject
-from intel.profiler.activity import summarise_activity
+from intel.profiler.activity import count_moves, summarise_activity
 from intel.profiler.caveats import list_caveats
-from intel.profiler.counterparties import count_left_out, rank_counterparties
+from intel.profiler.counterparties import rank_counterparties
 from intel.profiler.coverage import describe_coverage
 from intel.profiler.evidence import list_evidence
 from intel.profiler.exchanges import list_exchange_usage
@@ -30,7 +30,6 @@ def build_profile(
     chains = list_chains(reader, subject)
     is_custodial = bool(entity and entity["is_custodial"]) or bool(role and role["name"] in CUSTODIAL_ROLES)
     holdings = tuple(list_holdings(reader, subject, window))
-    left_out = count_left_out(reader, subject, window)
     profile = Profile(
         subject=_describe_subject(subject),
         entity=entity,
@@ -46,10 +45,7 @@ def build_profile(
         coverage={"since": window.since, "until": window.until, **describe_coverage(reader, chains)},
         caveats=(),
         build_id=reader.build_id,
-        extra={
-            "counterparties_left_out": {"internal": left_out.internal, "spam": left_out.spam},
-            "is_custodial": is_custodial,
-        },
+        extra={**count_moves(reader, subject, window), "is_custodial": is_custodial},
     )
     return replace(profile, caveats=tuple(list_caveats(reader, subject, profile)))
 

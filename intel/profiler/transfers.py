@@ -14,12 +14,9 @@ from intel.errors import UnknownSubject, UsageError
 from intel.model import MICRO, TRANSFER_KINDS, Subject
 from intel.profiler.postings import (
     ALWAYS,
-    MEMBER,
     Window,
     fill_owners,
-    gather_members,
-    gather_spam_transfers,
-    prepare_spam_assets,
+    gather_moves,
 )
 from intel.profiler.subjects import resolve_subject
 from intel.store.reader import Reader
@@ -171,7 +168,7 @@ def _find_hits(
 ) -> None:
     """Fill `hits` with the postings that are wanted, and `hit_owners` with who their counterparties belong to."""
     limit, after, newest_first = page
-    gather_members(reader, subject)
+    gather_moves(reader, subject, wanted.window)
     conditions, params = _conditions(reader, subject, wanted)
     if after is not None:
         sign = "<" if newest_first else ">"
@@ -187,15 +184,15 @@ def _find_hits(
         params["limit"] = limit
     reader.query(
         f"""create or replace temp table hits as
-        select p.* from facts.postings p where {" and ".join(conditions)} {sort}""",
+        select p.* from moves p where {" and ".join(conditions)} {sort}""",
         params,
     )
     fill_owners(reader, "select counterparty_id from hits", subject.tier, table="hit_owners")
 
 
 def _conditions(reader: Reader, subject: Subject, wanted: TransferFilter) -> tuple[list[str], dict[str, object]]:
-    in_window, params = wanted.window.condition()
-    conditions = [MEMBER, in_window]
+    params: dict[str, object] = {}
+    conditions = ["true"]
     if wanted.direction is not None:
         if wanted.direction not in {"in", "out"}:
             raise UsageError(f"direction {wanted.direction!r} is neither in nor out", "use in or out")
@@ -216,8 +213,6 @@ def _conditions(reader: Reader, subject: Subject, wanted: TransferFilter) -> tup
         conditions.append("p.transfer_id in (select transfer_id from facts.transfers where kind = $kind)")
         params["kind"] = wanted.kind
     if wanted.hides_spam:
-        prepare_spam_assets(reader)
-        gather_spam_transfers(reader, subject)
         conditions.append("p.asset_id not in (select asset_id from spam_assets)")
         conditions.append("p.transfer_id not in (select transfer_id from spam_transfers)")
     return conditions, params
