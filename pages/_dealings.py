@@ -1,0 +1,111 @@
+"""What does the subject hold, with whom does it deal, and which exchanges does it use?"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import altair as alt
+import pyarrow as pa
+import streamlit as st
+
+from intel.model import Profile, Subject
+from intel.profiler.postings import Window
+from intel.profiler.sheets import (
+    draw_usage,
+    sheet_counterparties,
+    sheet_holdings,
+    sheet_usage,
+    sheet_usage_over_time,
+)
+from intel.store.reader import Reader
+from pages._tables import show_whole
+
+HOLDINGS_NOTE = {
+    "balance": "History is whole, so these are balances.",
+    "net flow over the window": "Received minus sent over what was seen. Not a balance: history is not whole.",
+    "held for customers": "A custodian holds these for its customers; they are not its own wealth.",
+}
+
+
+def show_holdings(reader: Reader, subject: Subject, profile: Profile, window: Window) -> None:
+    """Show what is held, or what came and went, under its exact name."""
+    show_whole(
+        f"Holdings: {profile.holdings_title}",
+        lambda limit: sheet_holdings(reader, subject, window, limit=limit),
+        key="holdings",
+        name=f"holdings_{subject.name}",
+        empty="Nothing is held: everything that came in went out again, or nothing came in.",
+        columns=("symbol", "amount", "value_usd", "price_date", "flags", "chain", "token", "token_id"),
+        note=HOLDINGS_NOTE.get(profile.holdings_title),
+    )
+
+
+def show_counterparties(reader: Reader, subject: Subject, window: Window) -> None:
+    """Show with whom the subject deals, by entity or by address."""
+    choice = st.segmented_control(
+        "Counterparties by",
+        ("entity", "address"),
+        default="entity",
+        required=True,
+        key="by",
+        format_func=lambda value: f"Counterparties by {value}",
+        label_visibility="collapsed",
+    )
+    by: Literal["entity", "address"] = "address" if choice == "address" else "entity"
+    show_whole(
+        "Counterparties",
+        lambda limit: sheet_counterparties(reader, subject, window, by=by, limit=limit),
+        key=f"counterparties_{by}",
+        name=f"counterparties_{by}_{subject.name}",
+        empty="No counterparties were seen in this period.",
+        columns=("who", "status", "category", "in_usd", "out_usd", "transfers_in", "transfers_out", "unpriced",
+                 "first_time", "last_time", *(("name",) if by == "address" else ("address", "addresses"))),
+        opens=("entity_id", "address") if by == "entity" else ("address",),
+        note="Spam and transfers between its own addresses are left out. Pick a row to open its profile.",
+    )  # fmt: skip
+
+
+def show_exchanges(reader: Reader, subject: Subject, profile: Profile, window: Window) -> None:
+    """Show what went to exchanges and came back, in total and month by month."""
+    show_whole(
+        "Exchange usage",
+        lambda _limit: sheet_usage(reader, subject, window),
+        key="usage",
+        name=f"exchange_usage_{subject.name}",
+        empty="No transfer to or from another exchange was seen in this period.",
+        columns=("name", "deposits", "deposited_usd", "withdrawals", "withdrawn_usd", "first_time", "last_time"),
+        opens=("exchange",),
+        note="To their wallets and deposit addresses, at the confidence tier chosen above.",
+    )
+    if profile.exchange_usage:
+        over_time = sheet_usage_over_time(reader, subject, window)
+        _show_chart(draw_usage(over_time))
+        show_whole(
+            "Exchange usage by month",
+            lambda _limit: over_time,
+            key="usage_months",
+            name=f"exchange_usage_by_month_{subject.name}",
+            empty="",
+            columns=("period", "name", "deposits", "deposited_usd", "withdrawals", "withdrawn_usd"),
+        )
+
+
+def _show_chart(bars: pa.Table) -> None:
+    chart = (
+        alt.Chart(bars.to_pandas())
+        .mark_bar()
+        .encode(
+            x=alt.X("yearmonth(period):T", title=None, axis=alt.Axis(format="%b %Y", labelOverlap=True)),
+            y=alt.Y("usd:Q", title="USD, deposits up, withdrawals down", axis=alt.Axis(format="$,.2~s")),
+            color=alt.Color("name:N", title=None, legend=alt.Legend(orient="bottom", symbolType="square")),
+            tooltip=[
+                alt.Tooltip("name:N", title="Exchange"),
+                alt.Tooltip("yearmonth(period):T", title="Month", format="%B %Y"),
+                alt.Tooltip("direction:N", title="Direction"),
+                alt.Tooltip("usd:Q", title="USD", format="$,.2f"),
+                alt.Tooltip("transfers:Q", title="Transfers", format=","),
+            ],
+        )
+        .properties(height=260, usermeta={"embedOptions": {"actions": False}})
+    )
+    st.altair_chart(chart, key="usage_chart", alt="Deposits to and withdrawals from exchanges by month")

@@ -1,0 +1,114 @@
+"""What do all pages share: the build they hold, how errors are told, and the way to another subject?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from intel.config import read_settings
+from intel.errors import AmbiguousSubject, IntelError, NoSnapshot, UnknownSubject
+from intel.profiler.coverage import describe_chain, read_coverage
+from intel.store.reader import Reader
+from intel.store.snapshot import current_build
+from pages._words import plain, say_count, say_day, say_words
+
+SEARCH, PROFILE, EXPLAIN, STORE = ("pages/search.py", "pages/profile.py", "pages/explain.py", "pages/store.py")
+
+# Only ours: the tables' own download would write the rows on screen instead of all, and formulas as they are.
+_STYLE = """<style>
+[data-testid="stElementToolbarButton"]:has(button[aria-label="Download as CSV"]) { display: none; }
+[data-testid="stMetricLabel"] { opacity: 0.75; }
+[data-testid="stMainBlockContainer"] { max-width: 1320px; }
+</style>"""
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _open_build(store: str, build_id: str) -> Reader:
+    return Reader(store, build_id)
+
+
+def hold_reader() -> Reader:
+    """Return the reader of the build that this session holds; it changes only when the user asks for the newer one."""
+    store = read_settings().store
+    newest = current_build(store)
+    held = st.session_state.setdefault("build_id", newest)
+    try:
+        return _open_build(str(store.absolute()), held)
+    except NoSnapshot:  # collected meanwhile
+        st.session_state["build_id"] = newest
+        return _open_build(str(store.absolute()), newest)
+
+
+def _take_newest() -> None:
+    st.session_state.pop("build_id", None)
+
+
+def _tell_newer(reader: Reader) -> None:
+    newest = current_build(reader.store)
+    if newest != reader.build_id:
+        with st.container(horizontal=True, vertical_alignment="center", key="newer_build"):
+            st.caption(f"This page shows build `{reader.build_id}`. A newer build, `{newest}`, is available.")
+            st.button("Show the newer build", on_click=_take_newest, type="tertiary", icon=":material/update:")
+
+
+@contextmanager
+def show_page() -> Iterator[Reader]:
+    """Hold one build for the whole page, and tell errors as a message with the next step."""
+    st.html(_STYLE)
+    reader: Reader | None = None
+    try:
+        reader = hold_reader()
+        _tell_newer(reader)
+        yield reader
+    except AmbiguousSubject as error:
+        _offer_choice(error)
+    except UnknownSubject as error:
+        _tell_unknown(error, reader)
+    except IntelError as error:
+        st.error(plain(error.message), icon=":material/error:")
+        if error.hint:
+            st.markdown(f"**What to do:** {plain(error.hint)}")
+        link_search("Back to search")
+    if reader is not None:
+        st.caption(f"Build `{reader.build_id}` · times are UTC · everything on this page comes from this machine.")
+
+
+def _offer_choice(error: AmbiguousSubject) -> None:
+    st.subheader("Which one is meant?")
+    st.markdown(plain(error.message))
+    for entity_id, name in error.candidates:
+        link_subject(entity_id, f"{name} ({entity_id})")
+
+
+def _tell_unknown(error: UnknownSubject, reader: Reader | None) -> None:
+    st.subheader("Not in this store")
+    st.badge("Unknown", icon=":material/help:", color="gray")
+    st.markdown(plain(error.message))
+    if error.hint:
+        st.markdown(plain(error.hint))
+    if reader is not None:
+        st.markdown("**What this store has seen**")
+        for chain in sorted({item.chain for item in read_coverage(reader)}):
+            seen = describe_chain(reader, chain)
+            blocks = [kind for kind in seen["kinds"] if kind["dataset"] == "transfers"]
+            kinds = ", ".join(say_words(kind["kind"] or "any kind") for kind in blocks) or "no transfers"
+            reach = f"{say_day(seen['first_time'])} to {say_day(seen['last_time'])}"
+            holes = say_count(sum(kind["holes"] for kind in blocks))
+            st.markdown(plain(f"{chain}: {reach}; {kinds}; {holes} holes"))
+        st.markdown(
+            "An address that is not listed may have been active outside these blocks, on another chain, or in ways "
+            "that transfers do not show. **Unknown is not clean.**"
+        )
+    link_search("Search again")
+
+
+def link_subject(subject: str, label: str, icon: str | None = None) -> None:
+    """Show a link to the profile of a subject."""
+    st.page_link(PROFILE, label=plain(label), icon=icon, query_params={"subject": subject})
+
+
+def link_search(label: str) -> None:
+    """Show a link to the search page."""
+    st.page_link(SEARCH, label=label, icon=":material/search:")

@@ -1,0 +1,72 @@
+"""How do values and texts from outside become words on a page, so that a label can never act as markup?"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import date, datetime
+
+_ESCAPED = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&=^\"'@/])")
+# What the page's Markdown would turn into something else even when escaped: shortcodes, arrows, links.
+_TURNED = re.compile(
+    r"(?<=[<>~=-])(?=[<>=~-])|(?<=:)(?=[\w+/-]+:)|(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)(?=\w)", re.IGNORECASE
+)
+_JOINER = "\u2060"
+
+# status -> (word, icon, colour of the badge, mark in tables). Told by word and form, never by colour alone.
+STATUS = {
+    "labelled": ("Published label", ":material/verified:", "blue", "■ published label"),
+    "attributed": ("Attributed by evidence", ":material/account_tree:", "violet", "▲ attributed"),
+    "private": ("Private label", ":material/lock:", "orange", "◆ private"),
+    "unknown": ("Unknown", ":material/help:", "gray", "○ unknown"),
+}
+STATUS_HELP = {
+    "labelled": "A source has published who this is. The labels below name the source.",
+    "attributed": "No source names this address. Evidence in the ledger ties it to the entity; see Evidence.",
+    "private": "Said by a user of this store. Not a published claim; it leaves the store only on request.",
+    "unknown": "Nothing in this store says whose this is. Unknown is not clean.",
+}
+
+
+def plain(text: object) -> str:
+    """Return the text as Markdown that shows exactly these characters; control and direction marks become visible."""
+    seen = "".join("\ufffd" if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co"} else c for c in str(text))
+    return _ESCAPED.sub(r"\\\1", _TURNED.sub(_JOINER, seen))
+
+
+def say_words(slug: object) -> str:
+    """Return a slug of ours in words: `exchange_deposit` is `exchange deposit`."""
+    return str(slug).replace("_", " ")
+
+
+def say_usd(value: float | None) -> str:
+    """Return dollars with separators, a dash where there is no price."""
+    return "–" if value is None else f"−${-value:,.2f}" if value < 0 else f"${value:,.2f}"
+
+
+def say_count(value: int | None) -> str:
+    """Return a count with separators."""
+    return "–" if value is None else f"{value:,}"
+
+
+def say_share(value: float | None) -> str:
+    """Return a confidence as a percentage, never rounded up to certainty."""
+    if value is None:
+        return "–"
+    text = f"{value:.1%}"
+    return "> 99.9%" if text == "100.0%" and value < 1 else text
+
+
+def say_time(value: datetime | None) -> str:
+    """Return a time to the minute, marked as UTC."""
+    return "–" if value is None else f"{value:%Y-%m-%d %H:%M} UTC"
+
+
+def say_day(value: datetime | date | None) -> str:
+    """Return the day of a time."""
+    return "–" if value is None else f"{value:%Y-%m-%d}"
+
+
+def mark_status(status: str | None) -> str:
+    """Return the mark and word of a status for a table cell."""
+    return STATUS[status or "unknown"][3]

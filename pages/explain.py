@@ -1,0 +1,104 @@
+"""Why are two subjects linked, or what keeps them apart?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from intel.profiler.explain import explain_link
+from intel.profiler.sheets import sheet_evidence_rows, sheet_shared
+from intel.profiler.subjects import resolve_subject
+from intel.store.reader import Reader
+from pages._frame import link_subject, show_page
+from pages._proof import EVIDENCE_COLUMNS
+from pages._tables import show_whole
+from pages._words import plain, say_count, say_time, say_usd
+
+VERDICTS = {
+    "same entity": ("green", ":material/join:"),
+    "same cluster": ("green", ":material/join:"),
+    "linked": ("blue", ":material/link:"),
+    "linked through others": ("blue", ":material/hub:"),
+    "kept apart": ("orange", ":material/call_split:"),
+    "transfers only": ("gray", ":material/swap_horiz:"),
+    "no evidence": ("gray", ":material/help:"),
+}
+
+
+def ask_pair() -> tuple[str, str]:
+    """Ask for the two subjects; they stand in the address of the page."""
+    left, right = st.columns(2)
+    hint = "address, entity id or name"
+    first = left.text_input("One", key="left", bind="query-params", placeholder=hint)
+    second = right.text_input("The other", key="right", bind="query-params", placeholder=hint)
+    return (first or "").strip(), (second or "").strip()
+
+
+def show_answer(reader: Reader, left: str, right: str) -> None:
+    """Show the verdict and every row it rests on."""
+    found = explain_link(reader, resolve_subject(reader, left, "probable"), resolve_subject(reader, right, "probable"))
+    color, icon = VERDICTS.get(found["verdict"], ("gray", ":material/help:"))
+    st.badge(found["verdict"].capitalize(), icon=icon, color=color)
+    st.subheader(plain(found["answer"]))
+    for column, side in zip(st.columns(2, gap="large"), ("left", "right"), strict=True):
+        with column:
+            show_side(found[side])
+    show_direct(found["transfers"])
+    show_rows(found, left, right)
+
+
+def show_side(side: Mapping[str, Any]) -> None:
+    """Show who one of the two is."""
+    link_subject(side["entity_id"] if side["kind"] == "entity" else side["name"], side["name"], ":material/badge:")
+    if side["kind"] == "address" and not side["attributions"]:
+        st.caption("Nobody is known to own it; unknown is not clean.")
+    for row in side["attributions"][:3]:
+        st.caption(plain(f"{row['entity_id']}, confidence {row['confidence']:.3f}: {row['reason']}"))
+
+
+def show_direct(moved: Mapping[str, Any]) -> None:
+    """Show what went directly between the two."""
+    st.subheader("Transfers between the two")
+    figures = (
+        ("From one to the other", f"{say_count(moved['left_to_right'])} · {say_usd(moved['left_to_right_usd'])}"),
+        ("And back", f"{say_count(moved['right_to_left'])} · {say_usd(moved['right_to_left_usd'])}"),
+        ("First", say_time(moved["first_time"])),
+        ("Last", say_time(moved["last_time"])),
+    )
+    for column, (title, value) in zip(st.columns(4), figures, strict=True):
+        column.metric(title, plain(value))
+    if moved["tx_hashes"]:
+        with st.expander(f"The first {len(moved['tx_hashes'])} transactions"):
+            st.code("\n".join(moved["tx_hashes"]), language=None)
+
+
+def show_rows(found: Mapping[str, Any], left: str, right: str) -> None:
+    """Show the evidence between the two, against them, and shared with others."""
+    name = f"{left}_{right}"
+    for title, key in (("Evidence between the two", "evidence"), ("What keeps them apart", "kept_apart_by")):
+        show_whole(
+            title,
+            lambda _limit, key=key: sheet_evidence_rows(found[key]),
+            key=key,
+            name=f"{key}_{name}",
+            empty="None.",
+            columns=EVIDENCE_COLUMNS,
+        )
+    show_whole(
+        "Third parties that both have evidence with",
+        lambda _limit: sheet_shared(found["shared"]),
+        key="shared",
+        name=f"shared_{name}",
+        empty="None.",
+    )
+
+
+with show_page() as reader:
+    st.title("Why are these two linked?")
+    one, other = ask_pair()
+    if one and other:
+        show_answer(reader, one, other)
+    else:
+        st.caption("Give two subjects: the answer names the evidence between them, and what speaks against it.")
