@@ -29,6 +29,22 @@ _PARTIES: dict[By, str] = {
 _LARGEST_FIRST = "g.in_micro_usd + g.out_micro_usd desc, g.transfers_in + g.transfers_out desc, g.first_id"
 
 
+_LARGEST: dict[By, str] = {
+    by: f"""with dealings as ({_DEALINGS}),
+    parties as ({parties}),
+    largest as (select * from parties g order by {_LARGEST_FIRST} limit $limit)
+    select g.entity_id, g.name, g.category, coalesce(g.status, 'unknown') as status,
+        case when g.addresses = 1 then a.address end as address,
+        case when g.addresses = 1 then a.chain end as chain,
+        g.addresses, g.in_micro_usd, g.out_micro_usd, g.transfers_in + g.transfers_out as transfers,
+        g.transfers_in, g.transfers_out, g.unpriced, g.first_time, g.last_time,
+        coalesce(g.visibility, 'public') as visibility
+    from largest g left join facts.addresses a on a.address_id = g.first_id
+    order by {_LARGEST_FIRST}"""
+    for by, parties in _PARTIES.items()
+}
+
+
 def tabulate_counterparties(
     reader: Reader, subject: Subject, window: Window = ALWAYS, *, by: By = "entity", limit: int | None = None
 ) -> pa.Table:
@@ -38,27 +54,15 @@ def tabulate_counterparties(
     of the subject are excluded (`count_moves` counts them). USD are micro-dollars of the priced transfers.
     """
     gather_flows(reader, subject, window)
-    return reader.arrow(
-        f"""with dealings as ({_DEALINGS}),
-        parties as ({_PARTIES[by]}),
-        largest as (select * from parties g order by {_LARGEST_FIRST} limit $limit)
-        select g.entity_id, g.name, g.category, coalesce(g.status, 'unknown') as status,
-            case when g.addresses = 1 then a.address end as address,
-            case when g.addresses = 1 then a.chain end as chain,
-            g.addresses, g.in_micro_usd, g.out_micro_usd, g.transfers_in + g.transfers_out as transfers,
-            g.transfers_in, g.transfers_out, g.unpriced, g.first_time, g.last_time,
-            coalesce(g.visibility, 'public') as visibility
-        from largest g left join facts.addresses a on a.address_id = g.first_id
-        order by {_LARGEST_FIRST}""",
-        {"limit": 2**62 if limit is None else limit},
-    )
+    return reader.arrow(_LARGEST[by], {"limit": 2**62 if limit is None else limit})
 
 
 def rank_counterparties(
     reader: Reader, subject: Subject, window: Window = ALWAYS, *, by: By = "entity", limit: int = 50
 ) -> list[Counterparty]:
     """Return the `limit` counterparties with the largest USD turnover."""
-    rows = tabulate_counterparties(reader, subject, window, by=by, limit=limit).to_pylist()
+    gather_flows(reader, subject, window)
+    rows = reader.records(_LARGEST[by], {"limit": limit})
     return [
         Counterparty(
             entity_id=row["entity_id"],

@@ -19,33 +19,40 @@ EVIDENCE_ENDS = """left join facts.addresses l on l.address_id = v.left_id
 EVIDENCE_ORDER = """abs(v.weight_bits) desc nulls last, v.heuristic, v.event, v.left_id, v.right_id, v.right_entity,
     v.relation, v.visibility"""
 
-# Three scans that the members' range prunes are quicker than one with an `or`.
-_ABOUT = """select v.* from beliefs.evidence v where v.left_id in (select address_id from members)
+# Scans that the members' range prunes, one after the other, are quicker than one with an `or`.
+_TOUCHING = """select v.* from beliefs.evidence v where v.left_id in (select address_id from members)
     union all select v.* from beliefs.evidence v
         where v.right_id in (select address_id from members)
-            and v.left_id not in (select address_id from members)
-    union all select v.* from beliefs.evidence v
+            and v.left_id not in (select address_id from members)"""
+_NAMING = """union all select v.* from beliefs.evidence v
         where v.right_entity = $entity_id and v.left_id not in (select address_id from members)"""
+
+
+def _about(subject: Subject) -> tuple[str, dict[str, object]]:
+    if subject.kind == "entity":
+        return f"{_TOUCHING} {_NAMING}", {"entity_id": subject.entity_id}
+    return _TOUCHING, {}
 
 
 def list_evidence(reader: Reader, subject: Subject, *, limit: int = 100) -> list[dict[str, Any]]:
     """Return the evidence rows about the subject, the weightiest first, with addresses instead of ids."""
     gather_members(reader, subject)
-    table = reader.arrow(
+    about, params = _about(subject)
+    return reader.records(
         f"""select {EVIDENCE_COLUMNS} from (
-            select * from ({_ABOUT}) v order by {EVIDENCE_ORDER} limit $limit) v
+            select * from ({about}) v order by {EVIDENCE_ORDER} limit $limit) v
         {EVIDENCE_ENDS} order by {EVIDENCE_ORDER}""",
-        {"entity_id": subject.entity_id if subject.kind == "entity" else None, "limit": limit},
+        {**params, "limit": limit},
     )
-    return [dict(row) for row in table.to_pylist()]
 
 
 def count_evidence(reader: Reader, subject: Subject) -> dict[str, int]:
     """Return the number of evidence rows about the subject per heuristic, and how many carry an assumed weight."""
     gather_members(reader, subject)
+    about, params = _about(subject)
     rows = reader.query(
         f"""select v.heuristic, count(*), count(*) filter (coalesce(v.weight_is_assumed, true))
-        from ({_ABOUT}) v group by 1 order by 1""",
-        {"entity_id": subject.entity_id if subject.kind == "entity" else None},
+        from ({about}) v group by 1 order by 1""",
+        params,
     )
     return {**{str(row[0]): int(row[1]) for row in rows}, "assumed": sum(int(row[2]) for row in rows)}

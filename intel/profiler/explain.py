@@ -42,7 +42,7 @@ def explain_link(reader: Reader, left: Subject, right: Subject) -> dict[str, Any
 def _list_between(reader: Reader, left: Subject, right: Subject) -> list[dict[str, Any]]:
     left_entity = left.entity_id if left.kind == "entity" else None
     right_entity = right.entity_id if right.kind == "entity" else None
-    table = reader.arrow(
+    return reader.records(
         f"""select {EVIDENCE_COLUMNS} from (
             select * from beliefs.evidence v
             where (v.left_id in ({_IN_LEFT}) and (v.right_id in ({_IN_RIGHT}) or v.right_entity = $right_entity))
@@ -51,12 +51,11 @@ def _list_between(reader: Reader, left: Subject, right: Subject) -> list[dict[st
         {EVIDENCE_ENDS} order by {EVIDENCE_ORDER}""",
         {"left_entity": left_entity, "right_entity": right_entity},
     )
-    return [dict(row) for row in table.to_pylist()]
 
 
 def _list_shared(reader: Reader) -> list[dict[str, Any]]:
     """Return third parties, an address or an entity, with which both sides have evidence; the strongest first."""
-    table = reader.arrow(
+    return reader.records(
         f"""with ends as (
             select v.left_id as near, v.right_id as far, v.right_entity as far_entity, v.* from beliefs.evidence v
             union all
@@ -78,7 +77,6 @@ def _list_shared(reader: Reader) -> list[dict[str, Any]]:
         from met m left join facts.addresses a on a.address_id = m.far
         order by least(m.left_bits, m.right_bits) desc, m.key"""
     )
-    return [dict(row) for row in table.to_pylist()]
 
 
 def _list_shared_clusters(reader: Reader) -> list[dict[str, Any]]:
@@ -131,7 +129,7 @@ def list_attributions(reader: Reader, subject: Subject, *, limit: int = 10) -> l
     """Return who an address belongs to, on each chain, with confidence, path (basis, reason) and the best rival."""
     if subject.kind == "entity":
         return []
-    table = reader.arrow(
+    return reader.records(
         """select a.chain, a.address, a.entity_id, a.confidence, a.tier, a.status, a.role, a.basis, a.reason,
             a.label_source, a.rival_entity_id, a.rival_confidence, a.visibility
         from beliefs.attributions a
@@ -139,7 +137,6 @@ def list_attributions(reader: Reader, subject: Subject, *, limit: int = 10) -> l
         order by a.visibility = 'private' desc, a.confidence desc, a.chain, a.address, a.entity_id limit $limit""",
         {"address": subject.name, "chains": list_claim_chains(subject), "limit": limit},
     )
-    return [dict(row) for row in table.to_pylist()]
 
 
 def _judge(found: dict[str, Any], left: Subject, right: Subject) -> tuple[str, str]:

@@ -35,40 +35,49 @@ def tabulate_holdings(
     is_doubtful_price, flags, as_of. The price is the last daily one at or before `as_of`: the end of the window, or
     of what was seen of that chain.
     """
+    _prepare(reader, subject, window)
+    return reader.arrow(_query(window), {"limit": 2**62 if limit is None else limit})
+
+
+def _query(window: Window) -> str:
+    return f"""with net as ({_WHOLE if window.is_open else _BETWEEN})
+        select a.chain, a.token, a.token_id, a.symbol, a.decimals,
+            case when not coalesce(a.is_oversize, false) then n.net_raw end as net_raw,
+            coalesce(a.is_oversize, false) as is_oversize,
+            case when a.decimals is not null then k.price_usd end as price_usd, k.price_date,
+            coalesce(k.is_doubtful, false) as is_doubtful_price,
+            coalesce(k.is_spam, false) as is_spam, coalesce(k.flags, []) as flags, k.as_of
+        from net n join facts.assets a using (asset_id) left join known_assets k using (asset_id)
+        where a.is_oversize or n.net_raw <> 0
+        order by is_spam, abs(n.net_raw::double * k.price_usd / pow(10, a.decimals)) desc nulls last,
+            a.chain, a.token nulls first, a.token_id
+        limit $limit"""
+
+
+def _prepare(reader: Reader, subject: Subject, window: Window) -> None:
     gather_moves(reader, subject, window)
+    reader.prepare("known_assets", window.until, lambda: _fill_known_assets(reader, window))
+
+
+def _fill_known_assets(reader: Reader, window: Window) -> None:
+    """Fill the thread's `known_assets`: flags and last price of every asset that has some, for a window's end."""
     seen = last_seen_by_chain(reader)
     last = None if window.until is None else window.until - timedelta(microseconds=1)
-    as_of = [time if last is None else min(time, last) for time in seen.values()]
-    return reader.arrow(
-        f"""with net as ({_WHOLE if window.is_open else _BETWEEN}),
-        ends as (select unnest($chains::varchar[]) as chain, unnest($as_of::timestamp[]) as as_of),
-        held as (
-            select a.asset_id, a.chain, a.token, a.token_id, a.symbol, a.decimals, a.price_symbol, e.as_of,
-                case when not coalesce(a.is_oversize, false) then n.net_raw end as net_raw,
-                coalesce(a.is_oversize, false) as is_oversize
-            from net n join facts.assets a using (asset_id) left join ends e on e.chain = a.chain
-            where a.is_oversize or n.net_raw <> 0),
+    reader.query(
+        """create or replace temp table known_assets as
+        with ends as (select unnest($chains::varchar[]) as chain, unnest($as_of::timestamp[]) as as_of),
         priced as (
-            select p.asset_id, max(p.date) as price_date, arg_max(p.usd, p.date) as price_usd,
+            select p.asset_id, any_value(e.as_of) as as_of, max(p.date) as price_date,
+                arg_max(p.usd, p.date) as price_usd,
                 arg_max(coalesce(p.is_doubtful, false), p.date) as is_doubtful
-            from facts.asset_prices p join held h on h.asset_id = p.asset_id and p.date <= h.as_of::date
+            from facts.asset_prices p join facts.assets a using (asset_id) join ends e on e.chain = a.chain
+            where p.date <= e.as_of::date
             group by 1),
-        flagged as (
-            select asset_id, list(distinct flag order by flag) as flags from beliefs.asset_flags
-            where asset_id in (select asset_id from held) group by 1)
-        select h.chain, h.token, h.token_id, h.symbol, h.decimals, h.net_raw, h.is_oversize,
-            case when h.decimals is not null then p.price_usd end as price_usd, p.price_date,
-            coalesce(p.is_doubtful, false) as is_doubtful_price,
-            h.asset_id in (select asset_id from spam_assets) as is_spam, coalesce(f.flags, []) as flags, h.as_of
-        from held h left join priced p using (asset_id) left join flagged f using (asset_id)
-        order by is_spam, abs(h.net_raw::double * price_usd / pow(10, h.decimals)) desc nulls last,
-            h.chain, h.token nulls first, h.token_id
-        limit $limit""",
-        {
-            "chains": list(seen),
-            "as_of": as_of,
-            "limit": 2**62 if limit is None else limit,
-        },
+        flagged as (select asset_id, list(distinct flag order by flag) as flags from beliefs.asset_flags group by 1)
+        select asset_id, p.as_of, p.price_date, p.price_usd, p.is_doubtful, f.flags,
+            asset_id in (select asset_id from spam_assets) as is_spam
+        from priced p full join flagged f using (asset_id)""",
+        {"chains": list(seen), "as_of": [time if last is None else min(time, last) for time in seen.values()]},
     )
 
 
@@ -81,7 +90,9 @@ def list_holdings(
     `doubtful_price`, `unknown_decimals` (the amount is in base units), `negative` (more went out than was seen
     coming in).
     """
-    return [_read_holding(row) for row in tabulate_holdings(reader, subject, window, limit=limit).to_pylist()]
+    _prepare(reader, subject, window)
+    rows = reader.records(_query(window), {"limit": 2**62 if limit is None else limit})
+    return [_read_holding(row) for row in rows]
 
 
 def scale_amount(raw: Decimal, decimals: int | None) -> Decimal:

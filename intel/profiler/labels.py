@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from intel.model import Subject
-from intel.profiler.postings import ENTITIES
+from intel.profiler.postings import prepare_entities
 from intel.store.reader import Reader
 
 # One address, so that the zone maps of the table, which is sorted by address, can do their work.
@@ -20,23 +20,23 @@ def list_labels(reader: Reader, subject: Subject, *, limit: int = 100) -> list[d
     unrelated owner; a list (sanctioned, ...) names no owner, so it never conflicts.
     """
     condition, params = _claims_of(subject)
-    rows = reader.arrow(
+    prepare_entities(reader)
+    return reader.records(
         f"""with claims as (select * from beliefs.labels l where {condition}),
         owners as (
             select distinct c.chain, c.address, coalesce(e.parent, e.entity_id) as owner
-            from claims c join ({ENTITIES}) e using (entity_id) where e.kind <> 'list'),
+            from claims c join known_entities e using (entity_id) where e.kind <> 'list'),
         disputed as (select chain, address from owners group by 1, 2 having count(*) > 1)
         select c.chain, c.address, c.label as name, c.entity, c.entity_id, c.category, c.source, c.confidence, c.level,
             c.url, c.source_ref, c.licence, c.source_date, c.origin, c.valid_from, c.valid_to, c.visibility,
             d.address is not null and coalesce(e.kind, 'list') <> 'list' as conflict
         from claims c
-        left join ({ENTITIES}) e using (entity_id)
+        left join known_entities e using (entity_id)
         left join disputed d on d.chain = c.chain and d.address = c.address
         order by c.level desc nulls last, c.source, c.chain, c.address, c.label, c.entity, c.source_ref
         limit $limit""",
         {**params, "limit": limit},
     )
-    return [dict(row) for row in rows.to_pylist()]
 
 
 def count_labels(reader: Reader, subject: Subject) -> int:

@@ -17,7 +17,7 @@ from intel.profiler.exchanges import list_exchange_usage
 from intel.profiler.explain import list_attributions
 from intel.profiler.holdings import list_holdings, name_holdings
 from intel.profiler.labels import list_labels
-from intel.profiler.postings import ALWAYS, ENTITIES, Window, gather_members
+from intel.profiler.postings import ALWAYS, Window, gather_members, prepare_entities
 from intel.store.reader import Reader
 
 
@@ -57,9 +57,10 @@ def describe_entity(reader: Reader, subject: Subject) -> dict[str, Any] | None:
     """Return who the subject is or belongs to: id, name, category, confidence, addresses, ...; None if not known."""
     if subject.entity_id is None:
         return None
+    prepare_entities(reader)
     rows = reader.query(
-        f"""select coalesce(name, entity_id), category, kind, parent, website, coalesce(is_custodial, false), visibility
-        from ({ENTITIES}) where entity_id = $entity_id""",
+        """select coalesce(name, entity_id), category, kind, parent, website, coalesce(is_custodial, false), visibility
+        from known_entities where entity_id = $entity_id""",
         {"entity_id": subject.entity_id},
     )
     name, category, kind, parent, website, is_custodial, visibility = rows[0] if rows else (

@@ -63,6 +63,14 @@ class Reader:
         with _name_failures():
             return self._cursor().sql(sql, params=params or []).to_arrow_table()
 
+    def records(self, sql: str, params: Params = None) -> list[dict[str, Any]]:
+        """Run one query and return its rows by column name; quicker than Arrow for a few rows."""
+        with _name_failures():
+            cursor = self._cursor().execute(sql, params or [])
+            rows = cursor.fetchall()
+            names = [str(column[0]) for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
     def batches(self, sql: str, params: Params = None, *, rows: int = _BATCH_ROWS) -> Iterator[pa.RecordBatch]:
         """Run one query and yield its rows in Arrow batches; the thread's cursor is taken until the last one."""
         with _name_failures():
@@ -78,11 +86,12 @@ class Reader:
 
     def prepare(self, slot: str, key: object, make: Callable[[], None]) -> None:
         """Call `make`, which fills temporary tables of this thread, unless `slot` was last made for the same key."""
-        if self._local.__dict__.setdefault("slots", {}).get(slot) == key:
+        slots: dict[str, object] = self._local.__dict__.setdefault("slots", {})
+        if slot in slots and slots[slot] == key:
             return
-        self._local.slots[slot] = None
+        slots.pop(slot, None)
         make()
-        self._local.slots[slot] = key
+        slots[slot] = key
 
     def once(self, key: object, compute: Callable[[], T]) -> T:
         """Return what `compute` returned the first time for `key`: facts of the build, which never change."""
