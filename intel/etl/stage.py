@@ -36,6 +36,7 @@ _HINTS = {
     "future_time": "check the clock and the unit (seconds, not milliseconds) of the time column",
     "bad_kind": "see `kind` in INTERFACES: native, internal, erc20, ...",
     "unknown_chain": "chain names are listed in data/chains.toml; EVM chain ids are understood too",
+    "missing_chain": "fill the chain column, or leave it out and name the chain with --chain",
     "duplicate_row": "the same row stands twice in this input",
     "duplicate_key": "same transaction and position, other content: one of them is wrong",
     "malformed_row": "the line does not have the header's columns, or is no JSON object",

@@ -9,11 +9,10 @@ from __future__ import annotations
 import csv
 import glob
 import gzip
-import json
-from collections.abc import Iterable, Sequence
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from io import TextIOWrapper
-from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
@@ -21,7 +20,6 @@ from intel.errors import BadInput
 from intel.store import Connection, DatabaseError
 
 _KINDS = {".parquet": "parquet", ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
-_JSON_SNIFF_LINES = 1_000
 FILE_COLUMN, ROW_COLUMN = "intel_file", "intel_row"
 
 
@@ -93,20 +91,23 @@ def _read_columns(con: Connection, path: Path, kind: str) -> dict[str, str]:
         if kind == "parquet":
             relation = con.read_parquet(str(path))
             return dict(zip(relation.columns, map(str, relation.types), strict=True))
-        with _open_text(path) as lines:
-            if kind == "csv":
-                header = next(csv.reader([lines.readline()], delimiter=_delimiter(path)), [])
-                names = [name.strip().lstrip("\ufeff") for name in header]
-            else:
-                names = _json_keys(islice(lines, _JSON_SNIFF_LINES))
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}", _ENCODING_HINT) from error
-    except (DatabaseError, OSError, EOFError, gzip.BadGzipFile) as error:
+        names = _csv_header(path) if kind == "csv" else _json_keys(con, path)
+        is_blank = bool(names) or _is_blank(path)
+    except (DatabaseError, OSError, EOFError, zlib.error) as error:
         first = str(error).splitlines()[0]
         raise BadInput(f"{path} cannot be read as {kind}: {first}", _TRUNCATED_HINT) from error
+    if not names and not is_blank:
+        what = "no line of it is a JSON object" if kind == "jsonl" else "its first line is empty"
+        raise BadInput(f"{path} cannot be read as {kind}: {what}", _TRUNCATED_HINT)
+    _check_names(path, names)
+    return dict.fromkeys(names, "VARCHAR")
+
+
+def _check_names(path: Path, names: list[str]) -> None:
+    if any("\udc80" <= letter <= "\udcff" for name in names for letter in name):
+        raise BadInput(f"{path} is not UTF-8 text", _ENCODING_HINT)
     if len(set(names)) != len(names) or "" in names:
         raise BadInput(f"{path} has an empty or repeated column name: {names}", "the first line must name the columns")
-    return dict.fromkeys(names, "VARCHAR")
 
 
 _ENCODING_HINT = "convert it to UTF-8 first, for example with: iconv -f latin1 -t utf-8"
@@ -114,25 +115,35 @@ _TRUNCATED_HINT = "the file may be truncated or of another kind than its name sa
 
 
 def _open_text(path: Path) -> TextIO:
+    """Open a text file; bytes that are not UTF-8 come as lone surrogates: one bad line does not condemn the file."""
     if path.suffix.lower() == ".gz":
-        return TextIOWrapper(gzip.open(path), encoding="utf-8", newline="")
-    return path.open(encoding="utf-8", newline="")
+        return TextIOWrapper(gzip.open(path), encoding="utf-8", errors="surrogateescape", newline="")
+    return path.open(encoding="utf-8", errors="surrogateescape", newline="")
+
+
+def _is_blank(path: Path) -> bool:
+    with _open_text(path) as lines:
+        return not any(line.strip() for line in lines)
+
+
+def _csv_header(path: Path) -> list[str]:
+    with _open_text(path) as lines:
+        header = next(csv.reader([lines.readline()], delimiter=_delimiter(path)), [])
+    return [name.strip().lstrip("\ufeff") for name in header]
 
 
 def _delimiter(path: Path) -> str:
     return "\t" if ".tsv" in [s.lower() for s in path.suffixes] else ","
 
 
-def _json_keys(lines: Iterable[str]) -> list[str]:
-    keys: dict[str, None] = {}
-    for line in lines:
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue  # counted later as malformed, with its line number
-        if isinstance(row, dict):
-            keys.update(dict.fromkeys(map(str, row)))
-    return list(keys)
+def _json_keys(con: Connection, path: Path) -> list[str]:
+    """Return the keys of all lines: tools leave nulls out, so that a key may first occur far down."""
+    lines = con.read_json(
+        str(path), format="newline_delimited", records="false", columns={"line": "JSON"}, ignore_errors=True
+    )
+    lines.to_view("json_lines", replace=True)
+    found = "select distinct unnest(json_keys(line)) from json_lines where json_type(line) = 'OBJECT' order by 1"
+    return [str(row[0]) for row in con.execute(found).fetchall()]
 
 
 def _open_parquet(con: Connection, table: RawTable) -> RawTable:
