@@ -114,11 +114,22 @@ def _fill_assets(con: Connection) -> None:
     con.execute(
         """
         create or replace temp table moved as
-        select distinct chain, token,
-            case when kind in ('erc721', 'erc1155') then token_id end as token_id,
-            case when kind in ('erc20', 'erc721', 'erc1155') then kind end as standard,
-            bool_or(kind = 'erc20_or_erc721') as is_ambiguous
-        from lake_transfers group by all
+        select chain, token, token_id, max(standard) as standard from (
+            select distinct chain, token, case when kind in ('erc721', 'erc1155') then token_id end as token_id,
+                case when kind in ('erc20', 'erc721', 'erc1155') then kind end as standard
+            from lake_transfers
+        ) group by chain, token, token_id
+        """
+    )
+    # NFTs that an ambiguous log names by its value, now that their contract is known as a collection.
+    con.execute(
+        """
+        insert into moved
+        select distinct l.chain, l.token, coalesce(l.value_text, cast(l.value_raw as varchar)), 'erc721'
+        from lake_transfers l left join token_facts t on t.chain = l.chain and t.token = l.token
+        where l.kind = 'erc20_or_erc721' and (t.standard = 'erc721' or exists (
+            from moved m where m.chain = l.chain and m.token = l.token and m.standard = 'erc721'))
+        except select chain, token, token_id, standard from moved
         """
     )
     con.execute(
@@ -136,7 +147,7 @@ def _fill_assets(con: Connection) -> None:
             case when m.token is null then c.price_symbol when m.token_id is null then v.symbol end,
             m.token is null or v.token is not null or coalesce(t.lists, 0) >= {_LISTS_TO_VERIFY},
             false
-        from (select chain, token, token_id, max(standard) as standard from moved group by all) m
+        from moved m
         left join token_facts t on t.chain = m.chain and t.token = m.token
         left join verified v on v.chain = m.chain and v.token = m.token
         left join chain_facts c on c.chain = m.chain
@@ -161,10 +172,12 @@ def _fill_prices(con: Connection) -> None:
     con.execute(
         """
         create or replace temp table usable_prices as
-        select asset_id, date, usd, 0 as age from facts.asset_prices
-        union all
-        select p.asset_id, p.date + 1, p.usd, 1 from facts.asset_prices p
-        where not exists (from facts.asset_prices n where n.asset_id = p.asset_id and n.date = p.date + 1)
+        select p.asset_id, p.date, p.usd * 1e6 / power(10::double, a.decimals) as micro_usd_per_unit, p.age from (
+            select asset_id, date, usd, 0 as age from facts.asset_prices
+            union all
+            select p.asset_id, p.date + 1, p.usd, 1 from facts.asset_prices p
+            where not exists (from facts.asset_prices n where n.asset_id = p.asset_id and n.date = p.date + 1)
+        ) p join facts.assets a using (asset_id) where a.decimals is not null
         """
     )
 
@@ -203,9 +216,21 @@ def _find_overlaps(con: Connection) -> None:
 
 def _fill_transfers(con: Connection) -> None:
     """Write facts.transfers bucket by bucket: ids for texts, USD, and the exact value only where it counts."""
+    has_gaps, has_ambiguous, has_repeats = con.execute(
+        "select bool_or(block_time is null), bool_or(kind = 'erc20_or_erc721'), exists (from told_again) "
+        "from lake_transfers"
+    ).fetchall()[0]
+    # A join that finds nothing still costs a pass over every hash: it is left out where there is nothing to find.
+    statement = _TRANSFERS.format(
+        time=f"coalesce(l.block_time, {_BLOCK_TIME})" if has_gaps else "l.block_time",
+        standard="f.standard" if has_ambiguous else "cast(null as varchar)",
+        standards=_STANDARDS if has_ambiguous else "",
+        repeats=_REPEATS if has_repeats else "",
+        order=_ORDER,
+    )
     offset = 0
     for first, last in list_buckets(con):
-        con.execute(_TRANSFERS, {"first": first, "last": last, "offset": offset})
+        con.execute(statement, {"first": first, "last": last, "offset": offset})
         offset = int(con.execute("select count(*) from facts.transfers").fetchall()[0][0])
 
 
@@ -231,37 +256,44 @@ def list_buckets(con: Connection) -> list[tuple[int | None, int | None]]:
     return list(zip(starts, ends, strict=True))
 
 
-# `kind` is resolved by token facts: an ambiguous log of a known fungible contract is a fungible transfer, of a known
-# collection it is one NFT whose id stands in the value; otherwise it stays ambiguous and does not count.
-_TRANSFERS = f"""
+_BLOCK_TIME = (
+    "(select min(b.block_time) from lake_blocks b where b.chain = l.chain and b.block_number = l.block_number)"
+)
+_STANDARDS = (
+    "left join (select chain, token, max(standard) as standard from facts.assets where token is not null group by all) "
+    "f on f.chain = l.chain and f.token = l.token"
+)
+_REPEATS = (
+    "and not exists (from told_again x where x.source = l.source and x.chain = l.chain and x.tx_hash = l.tx_hash "
+    "and x.kind = l.kind and x.position = l.position and x.sub_position = l.sub_position)"
+)
+
+# An ambiguous log is resolved by token facts: of a known fungible contract it is a fungible transfer, of a known
+# collection it is one NFT whose id stands in the value; of any other contract it stays ambiguous and does not count.
+_TRANSFERS = """
 insert into facts.transfers
 select row_number() over () - 1 + $offset, * from (
     select t.chain, t.block_number, t.block_time, t.tx_hash, t.position, t.sub_position, t.resolved_kind as kind,
-        s.address_id, r.address_id, i.address_id, a.asset_id,
-        t.counted,
-        case when t.counted is null then coalesce(t.value_text, cast(t.value_raw as varchar)) end,
-        case when a.price_symbol is not null and t.counted is not null
-            and t.counted / power(10::double, a.decimals) * p.usd < 9e12
-            then cast(round(t.counted / power(10::double, a.decimals) * p.usd * 1e6) as bigint) end,
+        s.address_id, r.address_id, i.address_id, a.asset_id, t.counted,
+        case when t.counted is null then t.exact_text end,
+        case when abs(t.counted * p.micro_usd_per_unit) < 9e18 then
+            cast(round(t.counted * p.micro_usd_per_unit) as bigint) end,
         p.age, t.source, t.block_time_is_estimated
     from (
-        select l.* exclude (block_time, token_id, block_time_is_estimated), coalesce(l.block_time, b.block_time)
-                as block_time,
+        select l.chain, l.block_number, {time} as block_time, l.tx_hash, l.position, l.sub_position, l.sender,
+            l.receiver, l.initiator, l.token, l.source,
             coalesce(l.block_time_is_estimated, false) as block_time_is_estimated,
-            case when l.kind <> 'erc20_or_erc721' then l.kind
-                when f.standard = 'erc20' then 'erc20' else l.kind end as resolved_kind,
-            case when resolved_kind in ('erc721', 'erc1155') then l.token_id end as token_id,
+            case when l.kind = 'erc20_or_erc721' and {standard} in ('erc20', 'erc721') then {standard}
+                else l.kind end as resolved_kind,
+            coalesce(l.value_text, cast(l.value_raw as varchar)) as exact_text,
+            case when l.kind in ('erc721', 'erc1155') then l.token_id
+                when resolved_kind = 'erc721' then exact_text end as token_id,
             case when resolved_kind in ('erc20_or_erc721', 'erc20_calldata', 'erc20_or_erc721_calldata') then null
-                else l.value_raw end as counted
-        from lake_transfers l
-        left join (select * from facts.assets where token_id is null) f on f.chain = l.chain and f.token = l.token
-        left join (select chain, block_number, min(block_time) as block_time from lake_blocks group by all) b
-            on l.block_time is null and b.chain = l.chain and b.block_number = l.block_number
+                when resolved_kind = 'erc721' then cast(1 as decimal(38, 0)) else l.value_raw end as counted
+        from lake_transfers l {standards}
         where ($first is null or cast(epoch(l.block_time) // 86400 as bigint) >= $first
                 or (l.block_time is null and $last is null))
-            and ($last is null or cast(epoch(l.block_time) // 86400 as bigint) < $last)
-            and not exists (from told_again x where x.source = l.source and x.chain = l.chain and x.tx_hash = l.tx_hash
-                and x.kind = l.kind and x.position = l.position and x.sub_position = l.sub_position)
+            and ($last is null or cast(epoch(l.block_time) // 86400 as bigint) < $last) {repeats}
     ) t
     left join facts.addresses s on s.chain = t.chain and s.address = t.sender
     left join facts.addresses r on r.chain = t.chain and r.address = t.receiver
@@ -269,7 +301,7 @@ select row_number() over () - 1 + $offset, * from (
     left join facts.assets a on a.chain = t.chain and a.token is not distinct from t.token
         and a.token_id is not distinct from t.token_id
     left join usable_prices p on p.asset_id = a.asset_id and p.date = cast(t.block_time as date)
-    order by {_ORDER}
+    order by {order}
 )
 """
 
