@@ -38,28 +38,6 @@ group by s.address_id
 having count(*) = count(w.entity_id) and min(w.entity_id) = max(w.entity_id)
 """
 
-# Dust received pays fees, so the books need it; nobody is known by it.
-DEPOSIT_MOVES = """
-select
-    t.sender_id as address_id, t.receiver_id as counterparty_id, 'out' as direction, t.transfer_id, t.block_number,
-    t.block_time, t.tx_hash, t.kind, t.asset_id, t.value_raw
-from clean_transfers t
-where t.sender_id in (select address_id from deposit_candidates)
-union all
-select
-    t.receiver_id, t.sender_id, 'in', t.transfer_id, t.block_number,
-    t.block_time, t.tx_hash, t.kind, t.asset_id, t.value_raw
-from clean_transfers t
-where t.receiver_id in (select address_id from deposit_candidates)
-union all
-select
-    t.receiver_id, t.sender_id, 'dust', t.transfer_id, t.block_number,
-    t.block_time, t.tx_hash, t.kind, t.asset_id, t.value_raw
-from facts.transfers t
-join beliefs.transfer_flags f on f.transfer_id = t.transfer_id
-where f.flag = 'dust' and t.receiver_id in (select address_id from deposit_candidates)
-"""
-
 # The fee of each transaction a candidate paid for, from the ledger's fee rows or else from the transaction. Only a
 # plain send is certain to use exactly the 21,000 gas that it may.
 DEPOSIT_FEES = """
@@ -76,4 +54,28 @@ select address_id, tx_hash, max(fee_raw) as fee_raw
 from fees
 where fee_raw is not null
 group by address_id, tx_hash
+"""
+
+# What went out of a candidate, with the fee of its transaction, and what came in. Dust received pays fees, so the books
+# need it; nobody is known by it.
+DEPOSIT_MOVES = """
+select
+    t.sender_id as address_id, t.receiver_id as counterparty_id, 'out' as direction, t.transfer_id, t.block_number,
+    t.block_time, t.tx_hash, t.kind, t.asset_id, t.value_raw, f.fee_raw
+from clean_transfers t
+left join deposit_fees f on f.address_id = t.sender_id and f.tx_hash = t.tx_hash
+where t.sender_id in (select address_id from deposit_candidates)
+union all
+select
+    t.receiver_id, t.sender_id, 'in', t.transfer_id, t.block_number,
+    t.block_time, t.tx_hash, t.kind, t.asset_id, t.value_raw, cast(null as decimal(38, 0))
+from clean_transfers t
+where t.receiver_id in (select address_id from deposit_candidates)
+union all
+select
+    t.receiver_id, t.sender_id, 'dust', t.transfer_id, t.block_number,
+    t.block_time, t.tx_hash, t.kind, t.asset_id, t.value_raw, cast(null as decimal(38, 0))
+from facts.transfers t
+join beliefs.transfer_flags f on f.transfer_id = t.transfer_id
+where f.flag = 'dust' and t.receiver_id in (select address_id from deposit_candidates)
 """

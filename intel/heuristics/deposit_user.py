@@ -17,11 +17,15 @@ from intel.heuristics.base import Heuristic
 
 _SQL = """
 with moves as (
-    select d.address_id as deposit_id, t.sender_id as user_id, 'in' as direction, t.*
+    select
+        d.address_id as deposit_id, t.sender_id as user_id, 'in' as direction, t.transfer_id, t.asset_id,
+        t.block_number, t.block_time, t.initiator_id, t.value_micro_usd
     from clean_transfers t
     join known_deposits d on d.address_id = t.receiver_id
     union all
-    select d.address_id, t.receiver_id, 'out', t.*
+    select
+        d.address_id, t.receiver_id, 'out', t.transfer_id, t.asset_id,
+        t.block_number, t.block_time, t.initiator_id, t.value_micro_usd
     from clean_transfers t
     join known_deposits d on d.address_id = t.sender_id
 ),
@@ -52,21 +56,29 @@ payments as (
 users as (
     select
         deposit_id, user_id, count(*) as payments, min(transfer_id) as first_id,
-        list_sort(list(distinct tx_hash) filter (where nth <= 10)) as tx_hashes,
         min(block_number) as first_block, max(block_number) as last_block, min(block_time) as first_time
     from payments
     group by deposit_id, user_id
     having count(distinct cast(block_time as date)) >= 2
         or sum(cast(value_micro_usd as decimal(38, 0))) >= $min_micro_usd
 ),
+proofs as (
+    select p.deposit_id, p.user_id, list_sort(list(distinct t.tx_hash)) as tx_hashes
+    from payments p
+    join users u on u.deposit_id = p.deposit_id and u.user_id = p.user_id
+    join facts.transfers t on t.transfer_id = p.transfer_id
+    where p.nth <= 10
+    group by p.deposit_id, p.user_id
+),
 ranked as (
     select
-        u.*, d.name, d.visibility, c.senders, 'deposit ' || a.chain || ':' || a.address as event,
+        u.*, p.tx_hashes, d.name, d.visibility, c.senders, 'deposit ' || a.chain || ':' || a.address as event,
         least(
             cast($weight_bits as double) - round(log2(greatest(1.0, cast(c.senders as double) / 2.0)), 3), d.bits
         ) as weight_bits,
         row_number() over (partition by u.deposit_id order by u.first_id, u.user_id) as place
     from users u
+    join proofs p on p.deposit_id = u.deposit_id and p.user_id = u.user_id
     join known_deposits d on d.address_id = u.deposit_id
     join crowds c on c.deposit_id = u.deposit_id
     join facts.addresses a on a.address_id = u.deposit_id

@@ -1,6 +1,6 @@
 """Which addresses only ever pass on what they receive, soon and in full, to one exchange?
 
-Reads: deposit_candidates, deposit_moves, deposit_fees, exchange_wallets, facts.assets.
+Reads: deposit_candidates, deposit_moves, exchange_wallets, facts.assets.
 Requires: transfers, exchange_wallets. "Only" counts fully where coverage proves the whole history of the chain
     (native and token transfers), else the weight is capped at `partial_weight_bits`.
 Returns: deposit_of, address -> exchange, one row per address with two full sweeps or more, most of all its
@@ -30,7 +30,7 @@ with sources as (
 ),
 numbered as (
     select
-        m.*,
+        m.address_id, m.asset_id, m.direction, m.block_time, m.value_raw, m.fee_raw,
         count(case when m.direction = 'out' then 1 end) over (
             partition by m.address_id, m.asset_id order by m.transfer_id
             rows between unbounded preceding and current row
@@ -51,12 +51,11 @@ sweeps as (
         t.address_id, t.asset_id, t.sweep,
         cast(sum(case when t.direction <> 'out' then t.value_raw end) as double) as received,
         cast(sum(case when t.direction = 'out' then t.value_raw end) as double)
-            + coalesce(cast(sum(case when a.token is null then f.fee_raw end) as double), 0.0) as passed_on,
+            + coalesce(cast(sum(case when a.token is null then t.fee_raw end) as double), 0.0) as passed_on,
         cast(sum(case when t.direction <> 'out' and date_diff('second', t.block_time, t.out_time) < $max_dwell_seconds
             then t.value_raw end) as double) as fresh
     from timed t
     join facts.assets a on a.asset_id = t.asset_id
-    left join deposit_fees f on t.direction = 'out' and f.address_id = t.address_id and f.tx_hash = t.tx_hash
     where t.out_time is not null
     group by t.address_id, t.asset_id, t.sweep
 ),
@@ -69,11 +68,16 @@ judged as (
     from sweeps
     group by address_id
 ),
+chosen as (
+    select * from judged
+    where full_sweeps >= $min_sweeps and 2 * full_sweeps > all_sweeps and 2 * quick_sweeps > full_sweeps
+),
 sends as (
     select
-        m.*, row_number() over (partition by m.address_id order by m.transfer_id) as nth
+        m.address_id, m.tx_hash, m.block_number, m.block_time,
+        row_number() over (partition by m.address_id order by m.transfer_id) as nth
     from deposit_moves m
-    where m.direction = 'out'
+    where m.direction = 'out' and m.address_id in (select address_id from chosen)
 ),
 spans as (
     select
@@ -93,11 +97,10 @@ select
         || ' sweeps pass on all that had come in, ' || cast(j.quick_sweeps as varchar) || ' within a day; it has '
         || cast(s.senders as varchar) || case when s.senders = 1 then ' sender' else ' senders' end
         || case when c.is_whole then '' else ' (partial history)' end as reason
-from judged j
+from chosen j
 join deposit_candidates c on c.address_id = j.address_id
 join sources s on s.address_id = j.address_id
 join spans p on p.address_id = j.address_id
-where j.full_sweeps >= $min_sweeps and 2 * j.full_sweeps > j.all_sweeps and 2 * j.quick_sweeps > j.full_sweeps
 """
 
 HEURISTIC = Heuristic(

@@ -1,6 +1,6 @@
 """Which addresses passed a payment on to an exchange as they got it, once at least?
 
-Reads: deposit_candidates, deposit_moves, deposit_fees, exchange_wallets, facts.assets.
+Reads: deposit_candidates, deposit_moves, exchange_wallets, facts.assets.
 Requires: transfers, exchange_wallets. All sends go to one exchange; where coverage does not prove the whole history
     the weight is capped at `partial_weight_bits`.
 Returns: deposit_of, address -> exchange, one row per address.
@@ -17,17 +17,19 @@ from intel.heuristics.base import Heuristic
 
 _SQL = """
 with moves as (
-    select m.*, c.entity_id, cast(coalesce(f.fee_raw, 0) as double) as fee_raw, a.token
+    select
+        m.address_id, m.counterparty_id, m.direction, m.transfer_id, m.asset_id, m.block_number, m.block_time,
+        m.value_raw, c.entity_id, a.token, coalesce(cast(m.fee_raw as double), 0.0) as fee
     from deposit_moves m
     join deposit_candidates c on c.address_id = m.address_id
     join facts.assets a on a.asset_id = m.asset_id
-    left join deposit_fees f on f.address_id = m.address_id and f.tx_hash = m.tx_hash
     where c.sends <= $max_sends and m.value_raw is not null
 ),
 pairs as (
     select
-        i.address_id, i.counterparty_id as sender_id, i.tx_hash as in_tx_hash, o.tx_hash, i.block_number as in_block,
-        o.block_number, i.block_time, date_diff('second', i.block_time, o.block_time) as seconds,
+        i.address_id, i.counterparty_id as sender_id, i.transfer_id as in_id, o.transfer_id as out_id,
+        i.block_number as in_block, o.block_number, i.block_time,
+        date_diff('second', i.block_time, o.block_time) as seconds,
         row_number() over (partition by i.address_id order by o.transfer_id, i.transfer_id) as nth
     from moves i
     join moves o on o.address_id = i.address_id and o.asset_id = i.asset_id
@@ -40,21 +42,20 @@ pairs as (
         and cast(i.value_raw - o.value_raw as double)
             <= case
                 when i.token is not null then 0.0
-                else greatest(2 * o.fee_raw, cast($max_loss as double) * cast(i.value_raw as double))
+                else greatest(2 * o.fee, cast($max_loss as double) * cast(i.value_raw as double))
             end
         and (w.entity_id is null or w.entity_id <> i.entity_id)
 ),
-hashes as (
-    select address_id, nth, in_tx_hash as tx_hash from pairs where nth <= 10
-    union all
-    select address_id, nth, tx_hash from pairs where nth <= 10
-),
 proofs as (
-    select address_id, list_sort(list(distinct tx_hash)) as tx_hashes from hashes group by address_id
+    select m.address_id, list_sort(list(distinct m.tx_hash)) as tx_hashes
+    from deposit_moves m
+    join pairs p on p.address_id = m.address_id and (p.in_id = m.transfer_id or p.out_id = m.transfer_id)
+    where p.nth <= 10
+    group by m.address_id
 ),
 forwards as (
     select
-        address_id, count(distinct in_tx_hash) as payments, count(distinct sender_id) as senders,
+        address_id, count(distinct in_id) as payments, count(distinct sender_id) as senders,
         min(in_block) as first_block, max(block_number) as last_block, min(block_time) as first_time,
         min(seconds) as quickest
     from pairs

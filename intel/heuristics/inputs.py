@@ -87,8 +87,8 @@ INPUTS = (
     RuleInput("exchange_wallets", _EXCHANGE_WALLETS, stored=True),
     RuleInput("whole_chains", _WHOLE_CHAINS, stored=True),
     RuleInput("deposit_candidates", DEPOSIT_CANDIDATES, stored=True),
-    RuleInput("deposit_moves", DEPOSIT_MOVES, stored=True),
     RuleInput("deposit_fees", DEPOSIT_FEES, stored=True),
+    RuleInput("deposit_moves", DEPOSIT_MOVES, stored=True),
     RuleInput("known_deposits", _KNOWN_DEPOSITS, stored=False),
 )
 
