@@ -35,8 +35,8 @@ def show_holdings(reader: Reader, subject: Subject, profile: Profile, window: Wi
         key="holdings",
         name=f"holdings_{subject.name}",
         empty="Nothing is held: everything that came in went out again, or nothing came in.",
-        columns=("symbol", "amount", "value_usd", "price_date", "flags", "chain", "token", "token_id"),
-        note=HOLDINGS_NOTE.get(profile.holdings_title),
+        columns=("symbol", "amount", "value_usd", "price_date", "chain", "token", "token_id", "flags"),
+        note=HOLDINGS_NOTE.get(profile.holdings_title, ""),
     )
 
 
@@ -59,9 +59,9 @@ def show_counterparties(reader: Reader, subject: Subject, window: Window) -> Non
         name=f"counterparties_{by}_{subject.name}",
         empty="No counterparties were seen in this period.",
         columns=("who", "status", "category", "in_usd", "out_usd", "transfers_in", "transfers_out", "unpriced",
-                 "first_time", "last_time", *(("name",) if by == "address" else ("address", "addresses"))),
+                 "first_time", "last_time", "name" if by == "address" else "addresses"),
         opens=("entity_id", "address") if by == "entity" else ("address",),
-        note="Spam and transfers between its own addresses are left out. Pick a row to open its profile.",
+        note="Spam and transfers between its own addresses are left out.",
     )  # fmt: skip
 
 
@@ -79,6 +79,7 @@ def show_exchanges(reader: Reader, subject: Subject, profile: Profile, window: W
     )
     if profile.exchange_usage:
         over_time = sheet_usage_over_time(reader, subject, window)
+        st.caption("USD per month: deposits above the line, withdrawals below.")
         _show_chart(draw_usage(over_time))
         show_whole(
             "Exchange usage by month",
@@ -96,7 +97,7 @@ def _show_chart(bars: pa.Table) -> None:
         .mark_bar()
         .encode(
             x=alt.X("yearmonth(period):T", title=None, axis=alt.Axis(format="%b %Y", labelOverlap=True)),
-            y=alt.Y("usd:Q", title="USD, deposits up, withdrawals down", axis=alt.Axis(format="$,.2~s")),
+            y=alt.Y("usd:Q", title=None, axis=alt.Axis(format="$,.2~s", tickCount=5)),
             color=alt.Color("name:N", title=None, legend=alt.Legend(orient="bottom", symbolType="square")),
             tooltip=[
                 alt.Tooltip("name:N", title="Exchange"),

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import streamlit as st
 
 from intel.config import read_settings
-from intel.errors import AmbiguousSubject, IntelError, NoSnapshot, UnknownSubject
+from intel.errors import AmbiguousSubject, BadInput, IntelError, NoSnapshot, UnknownSubject, UsageError
 from intel.profiler.coverage import describe_chain, read_coverage
 from intel.store.reader import Reader
 from intel.store.snapshot import current_build
-from pages._words import plain, say_count, say_day, say_words
+from pages._words import plain, say_day, say_words
 
 SEARCH, PROFILE, EXPLAIN, STORE = ("pages/search.py", "pages/profile.py", "pages/explain.py", "pages/store.py")
 
@@ -21,6 +21,7 @@ _STYLE = """<style>
 [data-testid="stElementToolbarButton"]:has(button[aria-label="Download as CSV"]) { display: none; }
 [data-testid="stMetricLabel"] { opacity: 0.75; }
 [data-testid="stMainBlockContainer"] { max-width: 1320px; }
+[data-testid="stHeading"] h1 { padding-top: 0; }
 </style>"""
 
 
@@ -66,42 +67,58 @@ def show_page() -> Iterator[Reader]:
         _offer_choice(error)
     except UnknownSubject as error:
         _tell_unknown(error, reader)
+    except (BadInput, UsageError) as error:
+        _tell_failure(error, st.warning, ":material/edit:")
     except IntelError as error:
-        st.error(plain(error.message), icon=":material/error:")
-        if error.hint:
-            st.markdown(f"**What to do:** {plain(error.hint)}")
-        link_search("Back to search")
+        _tell_failure(error, st.error, ":material/error:")
     if reader is not None:
         st.caption(f"Build `{reader.build_id}` · times are UTC · everything on this page comes from this machine.")
 
 
 def _offer_choice(error: AmbiguousSubject) -> None:
     st.subheader("Which one is meant?")
-    st.markdown(plain(error.message))
+    st.markdown(plain(_begin(error.message)) + ".")
     for entity_id, name in error.candidates:
         link_subject(entity_id, f"{name} ({entity_id})")
 
 
-def _tell_unknown(error: UnknownSubject, reader: Reader | None) -> None:
-    st.subheader("Not in this store")
-    st.badge("Unknown", icon=":material/help:", color="gray")
-    st.markdown(plain(error.message))
+def _tell_failure(error: IntelError, show: Callable[..., object], icon: str) -> None:
+    show(plain(_begin(error.message)), icon=icon)
     if error.hint:
-        st.markdown(plain(error.hint))
-    if reader is not None:
-        st.markdown("**What this store has seen**")
-        for chain in sorted({item.chain for item in read_coverage(reader)}):
-            seen = describe_chain(reader, chain)
-            blocks = [kind for kind in seen["kinds"] if kind["dataset"] == "transfers"]
-            kinds = ", ".join(say_words(kind["kind"] or "any kind") for kind in blocks) or "no transfers"
-            reach = f"{say_day(seen['first_time'])} to {say_day(seen['last_time'])}"
-            holes = say_count(sum(kind["holes"] for kind in blocks))
-            st.markdown(plain(f"{chain}: {reach}; {kinds}; {holes} holes"))
+        st.markdown(f"**What to do:** {plain(error.hint)}")
+    link_search("Back to search")
+
+
+def _begin(message: str) -> str:
+    return message[:1].upper() + message[1:] if not message.startswith("0x") else message
+
+
+def _tell_unknown(error: UnknownSubject, reader: Reader | None) -> None:
+    st.caption("Not in this store")
+    st.title("Unknown")
+    st.badge("Unknown", icon=":material/help:", color="gray")
+    st.markdown(plain(_begin(error.message)) + ".")
+    if "unknown is not clean" in error.hint and reader is not None:
         st.markdown(
-            "An address that is not listed may have been active outside these blocks, on another chain, or in ways "
-            "that transfers do not show. **Unknown is not clean.**"
+            "It may have been active outside the blocks below, on another chain, or in ways that transfers do not "
+            "show. **Unknown is not clean.**"
         )
+        _tell_seen(reader)
+    elif error.hint:
+        st.markdown(plain(_begin(error.hint)))
     link_search("Search again")
+
+
+def _tell_seen(reader: Reader) -> None:
+    st.subheader("What this store has seen")
+    for chain in sorted({item.chain for item in read_coverage(reader)}):
+        seen = describe_chain(reader, chain)
+        blocks = [kind for kind in seen["kinds"] if kind["dataset"] == "transfers"]
+        kinds = ", ".join(say_words(kind["kind"] or "any kind") for kind in blocks) or "no transfers"
+        holes = "without a hole" if not any(kind["holes"] for kind in blocks) else "with holes"
+        days = f"{say_day(seen['first_time'])} to {say_day(seen['last_time'])}, {holes}"
+        st.markdown(f"**{plain(chain)}** · {plain(days)}  \n{plain(kinds)}")
+    st.page_link(STORE, label="Coverage, block by block", icon=":material/inventory_2:")
 
 
 def link_subject(subject: str, label: str, icon: str | None = None) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import streamlit as st
 
 from intel.model import Profile, Subject
@@ -9,7 +12,7 @@ from intel.profiler.members import tabulate_members
 from intel.profiler.sheets import sheet_chains, sheet_evidence, sheet_labels
 from intel.store.reader import Reader
 from pages._tables import show_table, show_whole
-from pages._words import plain
+from pages._words import plain, say_count, say_words
 
 EVIDENCE_COLUMNS = ("reason", "weight_bits", "weight", "left", "relation", "right", "heuristic", "family", "support",
                     "tx_hashes", "first_block", "last_block", "visibility")  # fmt: skip
@@ -23,24 +26,54 @@ def show_labels(reader: Reader, subject: Subject) -> None:
         key="labels",
         name=f"labels_{subject.name}",
         empty="No source names this subject.",
-        columns=("status", "name", "entity", "category", "source", "confidence", "level", "conflict", "address",
+        columns=("status", "name", "entity", "category", "source", "claim", "level", "conflict", "address",
                  "source_date", "url", "source_ref", "licence"),
-        note="Each row is a claim of its source, not ours. `conflict`: another source names an unrelated owner.",
+        note="Each row is a claim of its source, not ours.",
     )  # fmt: skip
 
 
 def show_evidence(reader: Reader, subject: Subject) -> None:
-    """Show the evidence rows, weightiest first."""
-    show_whole(
+    """Show the evidence rows, weightiest first, and the picked one in full."""
+    row = show_whole(
         "Evidence",
         lambda limit: sheet_evidence(reader, subject, limit=limit),
         key="evidence",
         name=f"evidence_{subject.name}",
         empty="There is no evidence row about this subject: what is said of it rests on labels alone, or nothing is.",
         columns=EVIDENCE_COLUMNS,
+        picks="always",
         note="Bits are the base-2 logarithm of how much likelier the finding is if the statement is true. "
         "An assumed weight was never measured on known truth.",
     )
+
+    if row is not None:
+        show_evidence_row(row)
+
+
+def show_evidence_row(row: Mapping[str, Any]) -> None:
+    """Show one piece of evidence so that it can be checked: sentence, weight, rule, event, transactions."""
+    with st.container(border=True):
+        st.markdown(f"**{plain(row['reason'])}.**")
+        with st.container(horizontal=True, gap="small"):
+            assumed = row["weight"] == "assumed"
+            st.badge(
+                f"{row['weight_bits']:.1f} bits, {row['weight']}",
+                icon=":material/rule:" if assumed else ":material/straighten:",
+                color="orange" if assumed else "green",
+                help="Assumed: never measured on known truth." if assumed else "Measured on known truth.",
+            )
+            for text in (f"rule: {say_words(row['heuristic'])} v{row['version']}", f"family: {row['family']}",
+                         f"support: {say_count(row['support'])}",
+                         f"blocks {say_count(row['first_block'])} to {say_count(row['last_block'])}"):  # fmt: skip
+                st.badge(plain(text), color="gray")
+            if row["visibility"] == "private":
+                st.badge("private", icon=":material/lock:", color="orange")
+        st.code(f"{row['left']}\n  {say_words(row['relation'])}\n{row['right']}", language=None)
+        if row["tx_hashes"]:
+            st.caption(
+                f"Transactions ({len(row['tx_hashes'])} of {say_count(row['support'])} observations, at most 20)"
+            )
+            st.code("\n".join(row["tx_hashes"]), language=None)
 
 
 def show_members(reader: Reader, subject: Subject) -> None:
@@ -54,7 +87,7 @@ def show_members(reader: Reader, subject: Subject) -> None:
         columns=("address", "status", "role", "tier", "confidence", "transfers_in", "transfers_out", "first_time",
                  "last_time", "basis", "reason", "chain"),
         opens=("address",),
-        note="The busiest first. Pick a row to open its profile.",
+        note="The busiest first.",
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any, Literal
 
 import pyarrow as pa
 import streamlit as st
@@ -18,7 +19,7 @@ from pages._words import mark_status, say_words
 
 SHOWN = 1_000  # rows on screen; a download has all
 
-_SLUGS = ("category", "role", "relation", "kind", "dataset", "code")
+_SLUGS = ("category", "role", "relation", "kind", "dataset", "code", "level_of_confidence")
 
 
 def show_table(
@@ -26,27 +27,26 @@ def show_table(
     *,
     key: str,
     columns: tuple[str, ...] | None = None,
-    opens: tuple[str, ...] = (),
+    picks: Literal["none", "one", "always"] = "none",
     height: int | str = "auto",
-) -> None:
-    """Show the rows; a row that is picked opens the profile of the first of its `opens` columns that is filled."""
+) -> dict[str, Any] | None:
+    """Show the rows and return the one that is picked; with `always` the first is picked to begin with."""
     frame = _dress(table)
-    picked = st.dataframe(
+    chosen = st.dataframe(
         frame,
         key=key,
         hide_index=True,
         column_order=columns,
         column_config={name: COLUMNS.get(name, say_words(name).capitalize()) for name in frame.column_names},
         placeholder="–",
-        on_select="rerun" if opens else "ignore",
-        selection_mode="single-row",
+        on_select="ignore" if picks == "none" else "rerun",
+        selection_mode="single-row-required" if picks == "always" else "single-row",
         height=height,
     )
-    if opens and picked.selection.rows:
-        row = table.slice(picked.selection.rows[0], 1).to_pylist()[0]
-        subject = next((row[name] for name in opens if row[name]), None)
-        if subject is not None:
-            st.switch_page(PROFILE, query_params={"subject": str(subject)})
+    if picks == "none" or not chosen.selection.rows:
+        return None
+    row: dict[str, Any] = table.slice(chosen.selection.rows[0], 1).to_pylist()[0]
+    return row
 
 
 def _dress(table: pa.Table) -> pa.Table:
@@ -57,6 +57,8 @@ def _dress(table: pa.Table) -> pa.Table:
             texts = [None if value is None else f"{Decimal(value):,f}" for value in table[name].to_pylist()]
         elif name == "status":
             texts = [mark_status(value) for value in table[name].to_pylist()]
+        elif pa.types.is_boolean(table[name].type):
+            texts = ["yes" if value else None for value in table[name].to_pylist()]
         elif name in _SLUGS and pa.types.is_string(table[name].type):
             texts = [None if value is None else say_words(value) for value in table[name].to_pylist()]
         if texts is not None:
@@ -94,21 +96,30 @@ def show_whole(
     empty: str,
     columns: tuple[str, ...] | None = None,
     opens: tuple[str, ...] = (),
-    note: str | None = None,
-) -> None:
-    """Show a titled table, up to 1,000 rows of it, with the whole of it to download."""
+    picks: Literal["none", "one", "always"] = "none",
+    note: str = "",
+) -> dict[str, Any] | None:
+    """Show a titled table, up to 1,000 rows of it, with the whole of it to download; return the picked row.
+
+    With `opens`, a picked row opens the profile of the first of these columns that is filled.
+    """
     table = make(SHOWN + 1)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.subheader(title, width="content")
         if table.num_rows:
             offer_download(name, lambda: _split(make(None)), key=key)
-    cut = f"The first {SHOWN:,} rows are shown; the download has all." if table.num_rows > SHOWN else None
-    told = [text for text in (note, cut) if text] if table.num_rows else [empty]
-    if any(told):
-        st.caption(" ".join(told))
+    cut = f"The first {SHOWN:,} rows are shown; the download has all." if table.num_rows > SHOWN else ""
+    pick = "Pick a row to open its profile." if opens else ""
+    told = " ".join(text for text in (note, pick, cut) if text) if table.num_rows else empty
+    if told:
+        st.caption(told)
     if not table.num_rows:
-        return
-    show_table(table.slice(0, SHOWN), key=key, columns=columns, opens=opens)
+        return None
+    row = show_table(table.slice(0, SHOWN), key=key, columns=columns, picks="one" if opens else picks)
+    subject = next((row[column] for column in opens if row[column]), None) if row else None
+    if subject is not None:
+        st.switch_page(PROFILE, query_params={"subject": str(subject)})
+    return row
 
 
 def _split(table: pa.Table) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:

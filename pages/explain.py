@@ -12,9 +12,9 @@ from intel.profiler.sheets import sheet_evidence_rows, sheet_shared
 from intel.profiler.subjects import resolve_subject
 from intel.store.reader import Reader
 from pages._frame import link_subject, show_page
-from pages._proof import EVIDENCE_COLUMNS
+from pages._proof import EVIDENCE_COLUMNS, show_evidence_row
 from pages._tables import show_whole
-from pages._words import plain, say_count, say_time, say_usd
+from pages._words import plain, say_count, say_share, say_time, say_usd
 
 VERDICTS = {
     "same entity": ("green", ":material/join:"),
@@ -55,7 +55,7 @@ def show_side(side: Mapping[str, Any]) -> None:
     if side["kind"] == "address" and not side["attributions"]:
         st.caption("Nobody is known to own it; unknown is not clean.")
     for row in side["attributions"][:3]:
-        st.caption(plain(f"{row['entity_id']}, confidence {row['confidence']:.3f}: {row['reason']}"))
+        st.caption(plain(f"{row['entity_id']}, confidence {say_share(row['confidence'])}: {row['reason']}"))
 
 
 def show_direct(moved: Mapping[str, Any]) -> None:
@@ -78,14 +78,17 @@ def show_rows(found: Mapping[str, Any], left: str, right: str) -> None:
     """Show the evidence between the two, against them, and shared with others."""
     name = f"{left}_{right}"
     for title, key in (("Evidence between the two", "evidence"), ("What keeps them apart", "kept_apart_by")):
-        show_whole(
+        row = show_whole(
             title,
             lambda _limit, key=key: sheet_evidence_rows(found[key]),
             key=key,
             name=f"{key}_{name}",
             empty="None.",
             columns=EVIDENCE_COLUMNS,
+            picks="always",
         )
+        if row is not None:
+            show_evidence_row(row)
     show_whole(
         "Third parties that both have evidence with",
         lambda _limit: sheet_shared(found["shared"]),

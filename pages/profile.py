@@ -6,14 +6,14 @@ from datetime import UTC, date, datetime
 
 import streamlit as st
 
-from intel.errors import UsageError
 from intel.model import Profile, Subject
 from intel.profiler.postings import Window, parse_window
 from intel.profiler.profile import build_profile
 from intel.profiler.subjects import resolve_subject
 from intel.store.reader import Reader
+from pages._ask import ask_subject
 from pages._dealings import show_counterparties, show_exchanges, show_holdings
-from pages._frame import link_search, show_page
+from pages._frame import show_page
 from pages._header import show_caveats, show_figures, show_header
 from pages._proof import show_coverage, show_evidence, show_labels, show_members
 from pages._transfers import show_transfers
@@ -57,6 +57,7 @@ def show_overview(reader: Reader, subject: Subject, profile: Profile, window: Wi
 
 def show_subject(reader: Reader, text: str) -> None:
     """Show the whole profile, the parts that are looked at last only when their tab is open."""
+    resolve_subject(reader, text)  # what names nobody is told before anything is drawn
     slot = st.container()
     bar = st.container()
     with bar:
@@ -91,5 +92,5 @@ with show_page() as reader:
     if wanted:
         show_subject(reader, wanted)
     else:
-        link_search("Search for a name or an address first")
-        raise UsageError("No subject is chosen.", "search for one, or add ?subject=… to the address of this page")
+        st.title("Whose profile?")
+        ask_subject(reader)

@@ -7,39 +7,10 @@ import streamlit as st
 from intel.profiler.coverage import describe_chain, read_coverage
 from intel.profiler.largest import list_largest
 from intel.profiler.overview import count_contents, list_examples
-from intel.profiler.subjects import suggest
 from intel.store.reader import Reader
-from pages._frame import PROFILE, link_subject, show_page
+from pages._ask import ask_subject
+from pages._frame import link_subject, show_page
 from pages._words import plain, say_count, say_day
-
-
-@st.fragment
-def ask(reader: Reader) -> None:
-    """Search while the user types; Enter opens what stands first."""
-    text = st.text_input(
-        "Search",
-        type="search",
-        key="query",
-        live=True,
-        placeholder="Name, entity id or address: 0x…, eip155:1:0x…",
-        label_visibility="collapsed",
-    )
-    wanted = (text or "").strip()
-    if not wanted:
-        st.caption("Type two letters of a name, or paste an address.")
-        return
-    found = suggest(reader, wanted, limit=8)
-    if st.button("Open", shortcut="Enter", key="open", type="primary"):
-        exact = [item.text for item in found if item.text.lower() == wanted.lower()]
-        first = exact or [item.text for item in found if item.kind == "entity"]
-        st.switch_page(PROFILE, query_params={"subject": (first or [wanted])[0]})
-    for item in found:
-        icon = ":material/domain:" if item.kind == "entity" else ":material/tag:"
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            link_subject(item.text, item.name, icon)
-            st.caption(plain(item.detail))
-    if not found:
-        st.caption("No name or address begins like this. Open tells what is known about a whole address.")
 
 
 def show_contents(reader: Reader) -> None:
@@ -63,8 +34,8 @@ def show_starts(reader: Reader) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Largest exchanges")
-        for entity_id, name, addresses in list_largest(reader, "exchange", limit=6):
-            link_subject(entity_id, f"{name} · {addresses:,} addresses", ":material/domain:")
+        for entity_id, name, _ in list_largest(reader, "exchange", limit=6):
+            link_subject(entity_id, name, ":material/domain:")
     with right:
         st.subheader("Worth a look")
         for example in list_examples(reader):
@@ -74,6 +45,6 @@ def show_starts(reader: Reader) -> None:
 
 with show_page() as reader:
     st.title("Who is behind this address?")
-    ask(reader)
+    ask_subject(reader)
     show_contents(reader)
     show_starts(reader)

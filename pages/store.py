@@ -6,7 +6,7 @@ import streamlit as st
 
 from intel.profiler.coverage import describe_chain, read_coverage
 from intel.profiler.overview import tabulate_issues
-from intel.profiler.sheets import sheet_coverage, sheet_files, sheet_reports
+from intel.profiler.sheets import sheet_coverage, sheet_files, sheet_manifest, sheet_reports
 from intel.store.reader import Reader
 from pages._frame import show_page
 from pages._tables import show_table, show_whole
@@ -26,17 +26,10 @@ def show_chains(reader: Reader) -> None:
 
 def show_build(reader: Reader) -> None:
     """Show what the build was made from, so that it can be made again."""
-    made = reader.manifest
     st.subheader("This build")
-    for title, value in (
-        ("Build", made.build_id),
-        ("Made", made.created_at),
-        ("Lake commit", made.lake_commit),
-        ("Workspace revision", made.workspace_revision),
-        ("Code version", made.code_version),
-    ):
-        st.markdown(f"{title}: `{plain(value)}`" if "`" not in value else plain(f"{title}: {value}"))
-    show_table(sheet_files(made.files), key="files")
+    st.caption("The same lake commit, workspace revision, code and settings give the same tables.")
+    show_table(sheet_manifest(reader.manifest), key="manifest")
+    show_table(sheet_files(reader.manifest.files), key="files")
 
 
 with show_page() as reader:

@@ -21,6 +21,7 @@ from intel.profiler.holdings import list_holdings
 from intel.profiler.labels import list_labels
 from intel.profiler.postings import ALWAYS, Window
 from intel.store.reader import Reader
+from intel.store.snapshot import Manifest
 
 _ALL = 2**62
 _CHARTED = 6  # exchanges with a colour of their own; the rest is one
@@ -40,7 +41,7 @@ _FLOW = pa.schema({
 _LABEL = pa.schema({
     "status": pa.string(), "visibility": pa.string(), "address": pa.string(), "name": pa.string(),
     "entity": pa.string(), "entity_id": pa.string(), "category": pa.string(), "source": pa.string(),
-    "confidence": pa.string(), "level": pa.int32(), "conflict": pa.bool_(), "source_date": pa.date32(),
+    "claim": pa.string(), "level": pa.int32(), "conflict": pa.bool_(), "source_date": pa.date32(),
     "url": pa.string(),
     "source_ref": pa.string(), "licence": pa.string(), "origin": pa.string(), "valid_from": _TIME, "valid_to": _TIME,
     "chain": pa.string(),
@@ -163,10 +164,11 @@ def draw_usage(over_time: pa.Table) -> pa.Table:
 
 
 def sheet_labels(reader: Reader, subject: Subject, *, limit: int | None = None) -> pa.Table:
-    """Return the claims side by side, best level first."""
+    """Return the claims side by side, best level first; `claim` is the source's own confidence level."""
     rows = list_labels(reader, subject, limit=limit or _ALL)
     for row in rows:
         row["status"] = "private" if row["visibility"] == "private" else "labelled"
+        row["claim"] = row["confidence"]
     return pa.Table.from_pylist(rows, _LABEL)
 
 
@@ -217,3 +219,16 @@ def sheet_reports(reports: Sequence[Mapping[str, object]]) -> pa.Table:
 def sheet_files(files: Mapping[str, Mapping[str, object]]) -> pa.Table:
     """Return the files of a build with size and SHA-256."""
     return pa.Table.from_pylist([{"file": name, **facts} for name, facts in sorted(files.items())], _FILE)
+
+
+def sheet_manifest(manifest: Manifest) -> pa.Table:
+    """Return what a build was made from: fact and value."""
+    facts = {
+        "build": manifest.build_id,
+        "made (UTC)": manifest.created_at,
+        "lake commit": manifest.lake_commit,
+        "workspace revision": manifest.workspace_revision,
+        "code version": manifest.code_version,
+        **{f"setting {name}": value for name, value in sorted(manifest.settings.items())},
+    }
+    return pa.table({"fact": list(facts), "value": [str(value) for value in facts.values()]})
