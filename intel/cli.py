@@ -378,9 +378,9 @@ def pull_dataset(name: o.Dataset, to: o.Folder = None, progress: o.Progress = "p
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; ends the process with 0 ok, 1 failed or 2 usage, never with a traceback."""
-    if not read_settings().shows_tracebacks:
-        sys.excepthook = _confess
     try:
+        if not read_settings().shows_tracebacks:
+            sys.excepthook = _confess
         typer.main.get_command(app)(arguments, prog_name="intel")
     except IntelError as error:
         Talk().complain(error)

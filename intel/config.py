@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from intel.errors import BadInput
+from intel.errors import BadInput, UsageError
 
 _PACKAGE = Path(__file__).resolve().parent
 _DATA_DIRS = (_PACKAGE / "_data", _PACKAGE.parent / "data")  # in a wheel; in a checkout
@@ -26,7 +26,7 @@ class Settings:
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Read the INTEL_* variables; an empty one counts as not set."""
+    """Read the INTEL_* variables; an empty one counts as not set. Raises UsageError for one that cannot be meant."""
     store = environment.get("INTEL_STORE", "").strip()
     mirror = environment.get("INTEL_DATA_MIRROR", "").strip()
     parts = environment.get("INTEL_REQUIRE", "").split(",")
@@ -34,10 +34,17 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         store=Path(store) if store else Path("store"),
         data_mirror=Path(mirror).expanduser() if mirror else None,
         memory=environment.get("INTEL_MEMORY", "").strip() or "8GB",
-        threads=int(environment.get("INTEL_THREADS", "").strip() or os.cpu_count() or 2),
+        threads=_read_count("INTEL_THREADS", environment) or os.cpu_count() or 2,
         required_parts=frozenset(part.strip() for part in parts if part.strip()),
         shows_tracebacks=environment.get("INTEL_DEBUG", "").strip() not in {"", "0"},
     )
+
+
+def _read_count(name: str, environment: Mapping[str, str]) -> int:
+    text = environment.get(name, "").strip() or "0"
+    if not text.isdecimal():
+        raise UsageError(f"{name} is {text!r}, which is no number of threads", "set it to 1 or more, or unset it")
+    return int(text)
 
 
 def write_environment(settings: Settings, environment: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -47,11 +47,12 @@ def serve_app(settings: Settings, tell: Callable[[str], None]) -> None:
     )  # fmt: skip
     command = [sys.executable, "-m", "streamlit", "run", str(page), *options]
     try:
-        code = subprocess.run(command, env=write_environment(settings), check=False).returncode  # noqa: S603
+        # Streamlit reads its own settings from the folder it starts in.
+        ended = subprocess.run(command, env=write_environment(settings), cwd=page.parent, check=False)  # noqa: S603
     except KeyboardInterrupt:  # Ctrl-C is how one stops it
         return
-    if code:
-        raise StoreError(f"the app ended with exit code {code}", "what it wrote above says why")
+    if ended.returncode:
+        raise StoreError(f"the app ended with exit code {ended.returncode}", "what it wrote above says why")
 
 
 def find_port(first: int = _FIRST_PORT) -> int:

@@ -54,7 +54,7 @@ def format_bytes(value: int) -> str:
 
 def make_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     """Return a calm table without lines; a column named `>name` stands at the right, as numbers do."""
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for name in columns:
         right = name.startswith(">")
         table.add_column(name.lstrip(">"), justify="right" if right else "left", overflow="fold", no_wrap=right)
@@ -87,9 +87,9 @@ def make_section(title: str, body: RenderableType | None, note: str = "") -> Gro
 
 
 def _list_section(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], note: str = "") -> Group:
-    more = f"{_SHOWN} of {len(rows):,}, all with --json" if len(rows) > _SHOWN else ""
+    more = f"first {_SHOWN} of {len(rows):,}, the others with --json" if len(rows) > _SHOWN else ""
     body = make_table(columns, rows[:_SHOWN]) if rows else None
-    return make_section(title, body, ", ".join(part for part in (note, more) if part))
+    return make_section(title, body, "; ".join(part for part in (note, more) if part))
 
 
 # ------------------------------------------------------------------------------------------------ the profile
@@ -103,7 +103,7 @@ def render_profile(profile: Profile) -> Group:
         _render_holdings(profile),
         _render_counterparties(profile),
         _render_usage(profile),
-        _render_evidence(profile),
+        _evidence_section("Evidence", profile.evidence, is_brief=profile.subject["kind"] == "entity"),
         _render_labels(profile),
         make_section("Coverage", _summarise_coverage(profile.coverage["chains"])),
         make_section("Caveats", Group(*(_make_bullet(text) for text in profile.caveats))),
@@ -137,6 +137,8 @@ def _render_who(profile: Profile) -> Padding:
     confidence = Text(format_share(entity.get("confidence")))
     if status:
         confidence.append(f"   {status}, {clean_text(entity.get('tier'))}", _STATUS_STYLES.get(status, ""))
+    if entity.get("visibility") == "private":
+        confidence.append("   private: known to this store alone", "yellow")
     role = profile.role
     chance = format_share(role["probability"]) or "probability not measured" if role else ""
     seen = f"{format_day(activity['first_seen'])} to {format_day(activity['last_seen'])}"
@@ -200,37 +202,43 @@ def _render_usage(profile: Profile) -> Group:
     return _list_section("Exchange usage", columns, rows)
 
 
-def _render_evidence(profile: Profile) -> Group:
-    return _evidence_section("Evidence", profile.evidence)
-
-
-def _evidence_section(title: str, evidence: Sequence[Mapping[str, Any]]) -> Group:
-    """Return the evidence; rows that say the same of other addresses stand in one line."""
+def _evidence_section(title: str, evidence: Sequence[Mapping[str, Any]], *, is_brief: bool = False) -> Group:
+    """Return the evidence; what says the same of other addresses stands in one line, `is_brief`: the same in kind."""
     alike: dict[tuple[object, ...], list[Mapping[str, Any]]] = {}
     for row in evidence:
         bits = "" if row["weight_bits"] is None else f"{row['weight_bits']:+.1f}"
         assumed = "*" if row["weight_is_assumed"] else " "
-        alike.setdefault((bits + assumed, row["relation"], row["heuristic"], row["reason"]), []).append(row)
-    rows = [
-        (bits, relation, heuristic, f"{row['left']} {row['right'] or ''}", len(more) or "", reason)
-        for (bits, relation, heuristic, reason), (row, *more) in alike.items()
-    ]
+        key = (bits + assumed, row["relation"], row["heuristic"], None if is_brief else row["reason"])
+        alike.setdefault(key, []).append(row)
+    rows = []
+    for (weight, relation, heuristic, _), (row, *more) in alike.items():
+        ends = " ".join(text for text in (row["left"], row["right"]) if text)
+        count = f", and {len(more):,} alike" if more else ""
+        rows.append((weight, _make_entry(row["reason"], f"{relation} by {heuristic}: {ends}{count}")))
     note = "* assumed weight, not measured" if any(row["weight_is_assumed"] for row in evidence) else ""
-    return _list_section(title, (">bits", "relation", "heuristic", "between", ">more", "why"), rows, note)
+    return _list_section(title, (">bits", "why"), rows, note)
+
+
+def _make_entry(first: str, second: str, warning: str = "") -> Text:
+    """Return a cell of two lines that fits any width: what is said, and below it what that rests on."""
+    head = (f"   {clean_text(warning)}", "yellow") if warning else ""
+    return Text.assemble(clean_text(first), head, "\n", (clean_text(second), "dim"))
 
 
 def _render_labels(profile: Profile) -> Group:
-    of_entity = profile.subject["kind"] == "entity"
-    rows = [
-        (*([row["address"]] if of_entity else []), row["name"], row["entity"], row["category"], row["source"],
-         row["confidence"], row["level"],
-         Text("conflict", "yellow") if row["conflict"] else "", "private" if row["visibility"] == "private" else "")
-        for row in profile.labels
-    ]  # fmt: skip
-    first = ("address",) if of_entity else ()
-    return _list_section(
-        "Labels", (*first, "label", "names", "category", "source", "confidence", ">level", "", ""), rows
-    )
+    rows = []
+    for row in profile.labels:
+        named = [row["name"] or "no tag", f"names {row['entity']}" if row["entity"] else None, row["category"]]
+        told = [row["source"], row["confidence"], row["address"], row["url"]]
+        flags = ["conflict"] if row["conflict"] else []
+        flags += ["private"] if row["visibility"] == "private" else []
+        entry = _make_entry(_join(named), _join(told), ", ".join(flags))
+        rows.append(("" if row["level"] is None else row["level"], entry))
+    return _list_section("Labels", (">level", "claim"), rows, "as their sources make them, level 0 to 100")
+
+
+def _join(parts: Iterable[str | None]) -> str:
+    return ", ".join(part for part in parts if part)
 
 
 def _summarise_coverage(chains: Sequence[Mapping[str, Any]]) -> Table | None:
@@ -263,12 +271,8 @@ def _tabulate_coverage(chains: Sequence[Mapping[str, Any]]) -> Table | None:
 
 def render_coverage(document: Mapping[str, Any]) -> Group:
     """Return what was seen of each chain."""
-    whole = [
-        f"{chain['chain']}: {'whole history' if chain['is_whole'] else 'part of history'}"
-        for chain in document["chains"]
-    ]
-    return Group(_tabulate_coverage(document["chains"]) or Text("no block was seen", "dim"), Text(""),
-                 *(Text(clean_text(line)) for line in whole))  # fmt: skip
+    whole = [(chain["chain"], "whole history" if chain["is_whole"] else "a part") for chain in document["chains"]]
+    return Group(_tabulate_coverage(document["chains"]) or Text("no block was seen"), Text(""), make_facts(whole))
 
 
 def render_transfers(rows: Sequence[Mapping[str, Any]], *, shows_member: bool, is_wide: bool) -> Table:

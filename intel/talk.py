@@ -14,7 +14,6 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from intel.errors import AmbiguousSubject, IntelError
-from intel.profiler.profile import to_plain
 
 _PIPED_WIDTH = 240  # a pipe has no edge: nothing is cut or wrapped that `grep` may look for
 _PAGE_WIDTH = 150
@@ -44,6 +43,8 @@ def clean_text(value: object) -> str:
 
 def format_json(value: object) -> str:
     """Return one JSON document, in ASCII, so that no terminal acts on what a label holds."""
+    from intel.profiler.profile import to_plain
+
     return json.dumps(to_plain(value), indent=2, allow_nan=False)
 
 
