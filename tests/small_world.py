@@ -1,4 +1,4 @@
-"""A small world, written by hand: a fund with three addresses, two exchanges, strangers, a spammer, one private label."""
+"""A small world written by hand: a fund of three addresses, two exchanges, strangers, a spammer, a private label."""
 
 from __future__ import annotations
 
@@ -132,19 +132,21 @@ def build_world() -> World:
             "last_time": "2024-04-10",
         },
     ]
+    deposit = {"event": "tornado_deposit", "address": MIXER, "source": "test"}
+    in_cluster = {"cluster_id": "c1", "tier": "confirmed", "visibility": "public"}
     return World(
         transfers=TRANSFERS,
         assets=ASSETS,
         prices=[(ETH, "2024-03-20", 3_000.0), (ETH, "2024-04-10", 3_500.0), (ETH, "2024-04-11", 9_999.0),
                 (USDC, "2024-03-01", 1.0)],
         coverage=coverage,
-        events=[{"event": "tornado_deposit", "address": MIXER, "actor": FUND_1, "block_time": "2024-02-01", "source": "test"},
-                {"event": "tornado_deposit", "address": MIXER, "actor": None, "block_time": "2024-02-02", "source": "test"}],
+        events=[deposit | {"actor": FUND_1, "block_time": "2024-02-01"},
+                deposit | {"actor": None, "block_time": "2024-02-02"}],
         edges=[{"sender": FUND_1, "receiver": KRAKEN, "kind": "any", "transfers": 4, "source": "test"}],
         labels=_labels(),
         entities=entities,
         names=sorted(
-            ({"name_key": "".join(c for c in n.casefold() if c.isalnum()), "name": n, "entity_id": i} for i, n in names),
+            ({"name_key": n.casefold().replace(" ", "").replace(".", ""), "name": n, "entity_id": i} for i, n in names),
             key=lambda row: row["name_key"],
         ),
         attributions=_attributions(),
@@ -165,7 +167,7 @@ def build_world() -> World:
              "family": "FUND", "event": "e5", "visibility": "public", "weight_is_assumed": True, "tx_hashes": [],
              "reason": "Funded from there too."},
         ],
-        clusters=[{"cluster_id": "c1", "address": a, "tier": "confirmed", "visibility": "public"} for a in (FUND_1, FUND_2)],
+        clusters=[in_cluster | {"address": a} for a in (FUND_1, FUND_2)],
         roles=[{"address": STRANGER, "role": "trader", "probability": 0.8, "basis": "model"}],
         asset_flags=[(FAKE, "counterfeit")],
         transfer_flags=[(COUNTERFEIT, "counterfeit"), (SPOOFED, "zero_value_spoof")],

@@ -15,7 +15,7 @@ from intel.store.reader import Reader
 
 _SHOWN_ADDRESSES = 100  # of an entity, in Subject.addresses
 _CANDIDATES = 10
-_HEX = re.compile(r"(?:0x|0X)?([0-9a-fA-F]+)")
+_HEX = re.compile(r"[0-9a-fA-F]+")
 _ON_CHAIN = re.compile(r"([-\w]+(?::[-\w]+)?):([^:]+)")
 
 # An attribution counts unless a private one stands before it.
@@ -77,8 +77,7 @@ def _evm_slugs() -> list[str]:
 
 
 def _looks_like_hex(text: str) -> bool:
-    match = _HEX.fullmatch(text)
-    return bool(match) and (text[:2] in {"0x", "0X"} or len(text) in {40, 64})
+    return bool(_HEX.fullmatch(text) and len(text) in {40, 64}) or bool(re.fullmatch(r"0[xX]\w+", text))
 
 
 def _check_hex(text: str) -> str:
