@@ -170,7 +170,6 @@ def demo(
         prepare_store(settings, transfers=transfers, preset=preset, seed=seed)
     if serve:
         serve_app(settings, lambda url: talk.say(f"the app: {url} (stop it with Ctrl-C)", url=url))
-        return
     from intel.profiler.largest import list_largest
     from intel.render import render_profile
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import socket
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from intel import pipeline
 from intel.config import Settings, write_environment
@@ -34,7 +35,7 @@ def prepare_store(settings: Settings, *, transfers: int, preset: str, seed: int)
         )
 
 
-def serve_app(settings: Settings, tell: Callable[[str], None]) -> None:
+def serve_app(settings: Settings, tell: Callable[[str], None]) -> NoReturn:
     """Serve the app to this machine alone until it is stopped; `tell` is given its address. It reports to nobody."""
     page = Path(__file__).resolve().parents[1] / "app.py"
     if not page.is_file():
@@ -45,14 +46,10 @@ def serve_app(settings: Settings, tell: Callable[[str], None]) -> None:
         "--server.address=127.0.0.1", f"--server.port={port}", "--server.headless=true",
         "--browser.gatherUsageStats=false",
     )  # fmt: skip
+    os.chdir(page.parent)  # Streamlit reads its own settings from the folder it starts in
     command = [sys.executable, "-m", "streamlit", "run", str(page), *options]
-    try:
-        # Streamlit reads its own settings from the folder it starts in.
-        ended = subprocess.run(command, env=write_environment(settings), cwd=page.parent, check=False)  # noqa: S603
-    except KeyboardInterrupt:  # Ctrl-C is how one stops it
-        return
-    if ended.returncode:
-        raise StoreError(f"the app ended with exit code {ended.returncode}", "what it wrote above says why")
+    # This process becomes the server: whoever stops it leaves no child behind.
+    os.execve(sys.executable, command, write_environment(settings))  # noqa: S606
 
 
 def find_port(first: int = _FIRST_PORT) -> int:

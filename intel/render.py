@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Context, Decimal
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -53,11 +53,11 @@ def format_bytes(value: int) -> str:
 
 
 def make_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """Return a calm table without lines; a column named `>name` stands at the right, as numbers do."""
+    """Return a calm table without lines; `>name` stands at the right, as numbers do, `=name` never wraps."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for name in columns:
-        right = name.startswith(">")
-        table.add_column(name.lstrip(">"), justify="right" if right else "left", overflow="fold", no_wrap=right)
+        justify: Literal["left", "right"] = "right" if name.startswith(">") else "left"
+        table.add_column(name.lstrip(">="), justify=justify, overflow="fold", no_wrap=name[:1] in {">", "="})
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else Text(_show(cell)) for cell in row))
     return table
@@ -198,7 +198,7 @@ def _render_usage(profile: Profile) -> Group:
          format_day(item.first_time), format_day(item.last_time))
         for item in profile.exchange_usage
     ]  # fmt: skip
-    columns = ("exchange", ">deposits", ">deposited USD", ">withdrawals", ">withdrawn USD", "first", "last")
+    columns = ("exchange", ">deposits", ">USD", ">withdrawals", ">USD", "=first", "=last")
     return _list_section("Exchange usage", columns, rows)
 
 
@@ -250,7 +250,9 @@ def _summarise_coverage(chains: Sequence[Mapping[str, Any]]) -> Table | None:
             days = (format_day(kind["first_time"]), format_day(kind["last_time"]))
             alike.setdefault((chain["chain"], *span, *days), []).append(kind["kind"] or kind["dataset"])
     rows = [(*span, ", ".join(sorted(seen))) for span, seen in alike.items()]
-    return make_table(("chain", ">first block", ">last block", ">holes", "from", "to", "seen"), rows) if rows else None
+    return (
+        make_table(("chain", ">first block", ">last block", ">holes", "=from", "=to", "seen"), rows) if rows else None
+    )
 
 
 def _tabulate_coverage(chains: Sequence[Mapping[str, Any]]) -> Table | None:
@@ -261,7 +263,8 @@ def _tabulate_coverage(chains: Sequence[Mapping[str, Any]]) -> Table | None:
         for chain in chains for kind in chain["kinds"]
     ]  # fmt: skip
     columns = (
-        "chain", "dataset", "kind", ">first block", ">last block", ">holes", ">missing", "from", "to", ">rows", "source"
+        "chain", "dataset", "kind", ">first block", ">last block", ">holes", ">missing", "=from", "=to", ">rows",
+        "source",
     )  # fmt: skip
     return make_table(columns, rows) if rows else None
 
@@ -284,7 +287,7 @@ def render_transfers(rows: Sequence[Mapping[str, Any]], *, shows_member: bool, i
         )
 
     members = ["member"] if shows_member else []
-    columns = ["time (UTC)", "", ">amount", "token", ">USD", *members, "counterparty", "flags", "transaction"]
+    columns = ["=time (UTC)", "", ">amount", "token", ">USD", *members, "counterparty", "flags", "transaction"]
     return make_table(columns, [
         (row["block_time"].isoformat(" ", "seconds"), row["direction"],
          format_amount(row["amount"]) or row["value_text"] or format_amount(row["value_raw"]),
