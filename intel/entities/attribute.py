@@ -36,7 +36,8 @@ select
     {role} as role, ['label'] as basis,
     'Labelled "' || coalesce(a.label, a.entity_id) || '" by ' || coalesce(a.label_source, 'an unnamed source')
         || case when a.origins > 1 then ' and ' || (a.origins - 1)::varchar || ' more' else '' end as reason,
-    a.label_source, coalesce(a.rival_entity_id, $unlisted) as rival_entity_id, 1 - a.confidence as rival_confidence,
+    a.label_source, coalesce(a.rival_entity_id, $unlisted) as rival_entity_id,
+    round(1 - a.confidence, 4) as rival_confidence,
     a.valid_from, a.valid_to, a.visibility
 from beliefs.anchors a
 join facts.addresses d on d.address_id = a.address_id
@@ -79,10 +80,11 @@ select
     {role} as role, ['label'] as basis,
     'Labelled "' || coalesce(r.best.label, r.entity_id) || '" by ' || r.best.source
         || case when r.origins > 1 then ' and ' || (r.origins - 1)::varchar || ' more' else '' end as reason,
-    r.best.source as label_source, coalesce(r.rival, $unlisted) as rival_entity_id, 1 - confidence as rival_confidence,
+    r.best.source as label_source, coalesce(r.rival, $unlisted) as rival_entity_id,
+    round(1 - confidence, 4) as rival_confidence,
     r.best.valid_from, r.best.valid_to, r.visibility
 from (
-    select r.*, least(s.ceiling, 1 - (1 - s.p) * pow($rise, r.origins - 1)) as confidence
+    select r.*, round(least(s.ceiling, 1 - (1 - s.p) * pow($rise, r.origins - 1)), 4) as confidence
     from ranked r
     asof join scale s on r.level >= s.level
     where r.place = 1
@@ -91,13 +93,15 @@ order by r.chain, r.address, r.visibility
 """
 
 # One step from an anchor: the label's probability times the evidence's, so never above the label's. The label is the
-# surest one among the wallets that the address paid, or the owner's surest where it paid none itself.
+# surest one among the wallets that the address paid, or the owner's surest where it paid none itself. Where a private
+# row speaks, the public claims compete with it in the private layer.
 _ATTRIBUTED = """
 insert into beliefs.attributions by name
 with wallets as (
     select a.address_id, a.entity_id, a.confidence, a.level, a.visibility
     from beliefs.anchors a
     where coalesce(a.rival_level, -1) < a.level
+    qualify row_number() over (partition by a.address_id order by a.visibility desc) = 1
 ),
 owners as (
     select entity_id, max(confidence) as confidence, max(level) as level from wallets group by entity_id
@@ -109,14 +113,26 @@ paid as (
     where t.sender_id in (select left_id from evidence_scores where relation in ('deposit_of', 'controls'))
     group by t.sender_id, w.entity_id
 ),
+scores as (
+    select *, visibility as origin from evidence_scores where relation in ('deposit_of', 'controls')
+    union all
+    select s.* replace ('private' as visibility), 'public' as origin
+    from evidence_scores s
+    where s.visibility = 'public' and s.relation in ('deposit_of', 'controls')
+        and s.left_id in (select left_id from evidence_scores where visibility = 'private')
+        and not exists (
+            select 1 from evidence_scores p
+            where p.visibility = 'private' and p.left_id = s.left_id and p.right_entity = s.right_entity
+                and p.relation = s.relation
+        )
+),
 claims as (
     select
-        s.left_id as address_id, s.right_entity as entity_id, s.visibility, s.relation, s.basis, s.reason,
+        s.left_id as address_id, s.right_entity as entity_id, s.visibility, s.relation, s.basis, s.reason, s.origin,
         s.probability, coalesce(p.confidence, o.confidence) as label_confidence, coalesce(p.level, o.level) as level
-    from evidence_scores s
+    from scores s
     join owners o on o.entity_id = s.right_entity
     left join paid p on p.address_id = s.left_id and p.entity_id = s.right_entity
-    where s.relation in ('deposit_of', 'controls')
 ),
 ranked as (
     select
@@ -126,16 +142,17 @@ ranked as (
     window claim as (partition by c.address_id, c.visibility order by c.probability desc, c.entity_id, c.relation)
 )
 select
-    d.chain, d.address, r.address_id, r.entity_id, r.label_confidence * r.probability as confidence,
+    d.chain, d.address, r.address_id, r.entity_id, round(r.label_confidence * r.probability, 4) as confidence,
     'attributed' as status, case when r.relation = 'deposit_of' then 'exchange_deposit' else 'gas_supplier' end as role,
     case when r.probability >= $confirmed and r.level >= $level then 'confirmed' else 'probable' end as tier,
     r.basis, r.reason, case when r.rival_probability > 1 - r.probability then r.rival else $unlisted end
         as rival_entity_id,
-    greatest(1 - r.label_confidence * r.probability, coalesce(r.rival_probability, 0.0)) as rival_confidence,
+    round(greatest(1 - r.label_confidence * r.probability, coalesce(r.rival_probability, 0.0)), 4) as rival_confidence,
     r.visibility
 from ranked r
 join facts.addresses d on d.address_id = r.address_id
 where r.place = 1
+    and r.origin = r.visibility
     and r.probability >= $probable
     and (r.rival is null or r.rival = r.entity_id or r.probability >= $lead * r.rival_probability)
     and not exists (
@@ -159,9 +176,9 @@ best as (
     group by address_id
 )
 select
-    d.chain, d.address, c.address_id, c.cluster_id as entity_id, b.probability as confidence, 'attributed' as status,
-    c.tier, b.link.basis as basis, b.link.reason as reason, $unlisted as rival_entity_id,
-    1 - b.probability as rival_confidence, c.visibility
+    d.chain, d.address, c.address_id, c.cluster_id as entity_id, round(b.probability, 4) as confidence,
+    'attributed' as status, c.tier, b.link.basis as basis, b.link.reason as reason, $unlisted as rival_entity_id,
+    round(1 - b.probability, 4) as rival_confidence, c.visibility
 from beliefs.clusters c
 join facts.addresses d on d.address_id = c.address_id
 join best b on b.address_id = c.address_id

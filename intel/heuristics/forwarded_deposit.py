@@ -69,7 +69,8 @@ select
     cast(null as timestamp) as valid_to, c.visibility,
     'Passed ' || cast(f.payments as varchar) || case when f.payments = 1 then ' payment' else ' payments' end
         || ' on to ' || c.name || ' in the same amount, at the quickest after ' || cast(f.quickest as varchar)
-        || ' seconds; all ' || cast(c.sends as varchar) || ' sends go there'
+        || ' seconds; ' || case when c.sends = 1 then 'its only send goes' else 'all ' || cast(c.sends as varchar)
+            || ' sends go' end || ' there'
         || case when c.is_whole then '' else ' (partial history)' end as reason
 from forwards f
 join proofs p on p.address_id = f.address_id

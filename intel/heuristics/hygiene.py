@@ -26,14 +26,14 @@ def fold_symbol(text: str) -> str:
     return "".join(c for c in plain.translate(_LOOKS) if c.isalnum())
 
 
-# Same symbol or name as a verified asset of the chain, or as a chain's own coin, without being one. A token whose
-# chain has no verified asset at all is not judged.
+# Same symbol or name as the chain's own coin or a verified and priced token of the chain, without being it. Tokens
+# nobody prices are not worth faking and share names in good faith; so do collections (ENS names are no ENS coins).
 _COUNTERFEIT_ASSETS = """
 with famous as (
     select a.chain, f.folded, min(a.symbol) as symbol
     from facts.assets a
     join folded_texts f on f.text = a.symbol or f.text = a.name
-    where (a.is_verified or a.token is null) and f.folded <> ''
+    where (a.token is null or (a.is_verified and a.price_symbol is not null)) and f.folded <> ''
     group by a.chain, f.folded
 ),
 claims as (
@@ -42,12 +42,14 @@ claims as (
     join folded_texts f on f.text = a.symbol
     join famous m on m.chain = a.chain and m.folded = f.folded
     where a.token is not null and not coalesce(a.is_verified, false)
+        and coalesce(a.standard, 'erc20') = 'erc20'
     union all
     select a.asset_id, m.symbol
     from facts.assets a
     join folded_texts f on f.text = a.name
     join famous m on m.chain = a.chain and m.folded = f.folded
     where a.token is not null and not coalesce(a.is_verified, false)
+        and coalesce(a.standard, 'erc20') = 'erc20'
 )
 select asset_id, 'counterfeit' as flag, 'Goes by the symbol or name of ' || min(symbol) || ' but is another contract'
     as reason

@@ -160,6 +160,7 @@ class Book:
                 token=None if native else scenario.address(f"token {name}"), symbol=facts.get("symbol", name),
                 name=facts.get("name"), decimals=facts["decimals"], standard="native" if native else "erc20",
                 is_verified=facts.get("verified", False), is_oversize=False,
+                price_symbol=name if facts.get("usd") else None,
             )  # fmt: skip
         return self.asset_ids[key]
 
