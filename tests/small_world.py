@@ -108,6 +108,23 @@ def _labels() -> list[dict[str, Any]]:
     ]
 
 
+def _evidence() -> list[dict[str, Any]]:
+    def row(event: str, left: str, right: str | None, relation: str, bits: float, **more: Any) -> dict[str, Any]:
+        base = {"left": left, "right": right, "relation": relation, "weight_bits": bits, "event": event,
+                "heuristic": "funder", "family": "FUND", "visibility": "public", "weight_is_assumed": True,
+                "tx_hashes": [], "reason": "Funded from there."}  # fmt: skip
+        return base | more
+
+    return [
+        row("e1", DEPOSIT, None, "deposit_of", 9.0, right_entity="binance", reason="It forwards all to Binance."),
+        row("e2", FUND_1, FUND_2, "same_controller", 6.5, heuristic="deposit_user", family="FLOW",
+            tx_hashes=["0xbb"], weight_is_assumed=False, reason="Both use one deposit address."),
+        row("e3", FUND_1, STRANGER, "cannot_link", -8.0, family="NEG", reason="They trade against each other."),
+        row("e4", FUND_2, KRAKEN, "funded_by", 1.0),
+        row("e5", DISPUTED, KRAKEN, "funded_by", 2.0),
+    ]  # fmt: skip
+
+
 def build_world() -> World:
     entities = [
         {"entity_id": "binance", "name": "Binance", "category": "exchange", "is_custodial": True},
@@ -150,23 +167,7 @@ def build_world() -> World:
             key=lambda row: row["name_key"],
         ),
         attributions=_attributions(),
-        evidence=[
-            {"left": DEPOSIT, "right": None, "right_entity": "binance", "relation": "deposit_of", "weight_bits": 9.0,
-             "heuristic": "forwarded_deposit", "family": "FLOW", "event": "e1", "visibility": "public",
-             "weight_is_assumed": True, "tx_hashes": ["0xaa"], "reason": "It forwards all to a Binance wallet."},
-            {"left": FUND_1, "right": FUND_2, "relation": "same_controller", "weight_bits": 6.5,
-             "heuristic": "deposit_user", "family": "FLOW", "event": "e2", "visibility": "public",
-             "weight_is_assumed": False, "tx_hashes": ["0xbb"], "reason": "Both use one deposit address."},
-            {"left": FUND_1, "right": STRANGER, "relation": "cannot_link", "weight_bits": -8.0, "heuristic": "rival",
-             "family": "NEG", "event": "e3", "visibility": "public", "weight_is_assumed": True, "tx_hashes": [],
-             "reason": "They trade against each other."},
-            {"left": FUND_2, "right": KRAKEN, "relation": "funded_by", "weight_bits": 1.0, "heuristic": "funder",
-             "family": "FUND", "event": "e4", "visibility": "public", "weight_is_assumed": True, "tx_hashes": [],
-             "reason": "Funded from there."},
-            {"left": DISPUTED, "right": KRAKEN, "relation": "funded_by", "weight_bits": 2.0, "heuristic": "funder",
-             "family": "FUND", "event": "e5", "visibility": "public", "weight_is_assumed": True, "tx_hashes": [],
-             "reason": "Funded from there too."},
-        ],
+        evidence=_evidence(),
         clusters=[in_cluster | {"address": a} for a in (FUND_1, FUND_2)],
         roles=[{"address": STRANGER, "role": "trader", "probability": 0.8, "basis": "model"}],
         asset_flags=[(FAKE, "counterfeit")],

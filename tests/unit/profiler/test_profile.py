@@ -31,8 +31,8 @@ from tests.small_world import (
 from tests.snapshots import World, dump, write_snapshot
 
 KEYS = {
-    "subject", "entity", "role", "labels", "holdings", "counterparties", "exchange_usage", "pnl", "activity", "coverage",
-    "caveats",
+    "subject", "entity", "role", "labels", "holdings", "counterparties", "exchange_usage", "pnl", "activity",
+    "coverage", "caveats",
 }  # fmt: skip
 
 
