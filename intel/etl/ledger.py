@@ -90,8 +90,8 @@ def _fill_addresses(con: Connection) -> None:
     con.execute("drop table seen_addresses; drop table signers")
 
 
-def _fill_assets(con: Connection) -> None:
-    """Give an id to every native coin, token contract and NFT, with what token lists and verified maps say of it."""
+def _gather_token_facts(con: Connection) -> None:
+    """Choose one entry per contract from token lists and from the verified map, and list what moved."""
     con.execute(
         """
         create or replace temp table token_facts as
@@ -129,9 +129,14 @@ def _fill_assets(con: Connection) -> None:
         from lake_transfers l left join token_facts t on t.chain = l.chain and t.token = l.token
         where l.kind = 'erc20_or_erc721' and (t.standard = 'erc721' or exists (
             from moved m where m.chain = l.chain and m.token = l.token and m.standard = 'erc721'))
-        except select chain, token, token_id, standard from moved
+        except select chain, token, token_id, 'erc721' from moved
         """
     )
+
+
+def _fill_assets(con: Connection) -> None:
+    """Give an id to every native coin, token contract and NFT, with what token lists and verified maps say of it."""
+    _gather_token_facts(con)
     con.execute(
         f"""
         insert into facts.assets
@@ -183,7 +188,7 @@ def _fill_prices(con: Connection) -> None:
 
 
 def _find_overlaps(con: Connection) -> None:
-    """List the rows that tell again what a better or earlier named source tells: told_again(source, chain, key hash)."""
+    """List the rows that tell again what a better, or earlier named, source tells: told_again(source and key)."""
     con.execute(
         """
         create or replace temp table shared_blocks as
@@ -193,20 +198,20 @@ def _find_overlaps(con: Connection) -> None:
     con.execute(
         """
         create or replace temp table told_again as
-        select source, chain, tx_hash, kind, position, sub_position from (
-            select t.*, c.class, row_number() over (
-                partition by t.chain, t.tx_hash, c.class,
+        select source, chain, block_number, tx_hash, kind, position, sub_position from (
+            select t.*, row(c.rank, t.source) as teller, first_value(row(c.rank, t.source)) over (
+                partition by t.chain, t.tx_hash, case when t.tx_hash is null then t.block_number end, c.class,
                     case when c.class = 'native' then 0 else t.position end, t.sub_position
-                order by c.rank, t.source) as choice
+                order by c.rank, t.source) as best_teller
             from lake_transfers t join shared_blocks using (chain, block_number) join kind_classes c using (kind)
             where position_is_known or c.class = 'native'
-        ) where choice > 1
+        ) where teller <> best_teller
         """
     )
     con.execute(
         """
         insert into told_again
-        select t.source, t.chain, t.tx_hash, t.kind, t.position, t.sub_position from lake_transfers t
+        select t.source, t.chain, t.block_number, t.tx_hash, t.kind, t.position, t.sub_position from lake_transfers t
         where t.kind in ('erc20_calldata', 'erc20_or_erc721_calldata') and exists (
             from lake_transfers l join kind_classes c on c.kind = l.kind
             where c.class = 'log' and l.chain = t.chain and l.tx_hash = t.tx_hash and l.token = t.token)
@@ -222,16 +227,32 @@ def _fill_transfers(con: Connection) -> None:
     ).fetchall()[0]
     # A join that finds nothing still costs a pass over every hash: it is left out where there is nothing to find.
     statement = _TRANSFERS.format(
-        time=f"coalesce(l.block_time, {_BLOCK_TIME})" if has_gaps else "l.block_time",
         standard="f.standard" if has_ambiguous else "cast(null as varchar)",
         standards=_STANDARDS if has_ambiguous else "",
         repeats=_REPEATS if has_repeats else "",
         order=_ORDER,
     )
+    _find_times(con, has_gaps=bool(has_gaps))
     offset = 0
     for first, last in list_buckets(con):
         con.execute(statement, {"first": first, "last": last, "offset": offset})
         offset = int(con.execute("select count(*) from facts.transfers").fetchall()[0][0])
+
+
+def _find_times(con: Connection, *, has_gaps: bool) -> None:
+    """Create the view timed_transfers: the lake's, with times that a source left out taken from its blocks."""
+    if not has_gaps:
+        con.execute("create or replace temp view timed_transfers as from lake_transfers")
+        return
+    con.execute(
+        "create or replace temp table block_times as select chain, block_number, min(block_time) as block_time "
+        "from lake_blocks where block_time is not null group by all"
+    )
+    con.execute(
+        "create or replace temp view timed_transfers as "
+        "select l.* replace (coalesce(l.block_time, b.block_time) as block_time) from lake_transfers l "
+        "left join block_times b on b.chain = l.chain and b.block_number = l.block_number"
+    )
 
 
 def list_buckets(con: Connection) -> list[tuple[int | None, int | None]]:
@@ -240,8 +261,8 @@ def list_buckets(con: Connection) -> list[tuple[int | None, int | None]]:
     Rows without a time fall into the last span.
     """
     days = con.execute(
-        "select cast(epoch(block_time) // 86400 as bigint), count(*) from lake_transfers where block_time is not null "
-        "group by 1 order by 1"
+        "select cast(epoch(block_time) // 86400 as bigint), count(*) from timed_transfers "
+        "where block_time is not null group by 1 order by 1"
     ).fetchall()
     if sum(rows for _, rows in days) <= BUCKET_ROWS:
         return [(None, None)]
@@ -256,16 +277,14 @@ def list_buckets(con: Connection) -> list[tuple[int | None, int | None]]:
     return list(zip(starts, ends, strict=True))
 
 
-_BLOCK_TIME = (
-    "(select min(b.block_time) from lake_blocks b where b.chain = l.chain and b.block_number = l.block_number)"
-)
 _STANDARDS = (
     "left join (select chain, token, max(standard) as standard from facts.assets where token is not null group by all) "
     "f on f.chain = l.chain and f.token = l.token"
 )
 _REPEATS = (
-    "and not exists (from told_again x where x.source = l.source and x.chain = l.chain and x.tx_hash = l.tx_hash "
-    "and x.kind = l.kind and x.position = l.position and x.sub_position = l.sub_position)"
+    "and not exists (from told_again x where x.source = l.source and x.chain = l.chain "
+    "and x.block_number = l.block_number and x.tx_hash is not distinct from l.tx_hash and x.kind = l.kind "
+    "and x.position = l.position and x.sub_position = l.sub_position)"
 )
 
 # An ambiguous log is resolved by token facts: of a known fungible contract it is a fungible transfer, of a known
@@ -280,7 +299,7 @@ select row_number() over () - 1 + $offset, * from (
             cast(round(t.counted * p.micro_usd_per_unit) as bigint) end,
         p.age, t.source, t.block_time_is_estimated
     from (
-        select l.chain, l.block_number, {time} as block_time, l.tx_hash, l.position, l.sub_position, l.sender,
+        select l.chain, l.block_number, l.block_time, l.tx_hash, l.position, l.sub_position, l.sender,
             l.receiver, l.initiator, l.token, l.source,
             coalesce(l.block_time_is_estimated, false) as block_time_is_estimated,
             case when l.kind = 'erc20_or_erc721' and {standard} in ('erc20', 'erc721') then {standard}
@@ -290,7 +309,7 @@ select row_number() over () - 1 + $offset, * from (
                 when resolved_kind = 'erc721' then exact_text end as token_id,
             case when resolved_kind in ('erc20_or_erc721', 'erc20_calldata', 'erc20_or_erc721_calldata') then null
                 when resolved_kind = 'erc721' then cast(1 as decimal(38, 0)) else l.value_raw end as counted
-        from lake_transfers l {standards}
+        from timed_transfers l {standards}
         where ($first is null or cast(epoch(l.block_time) // 86400 as bigint) >= $first
                 or (l.block_time is null and $last is null))
             and ($last is null or cast(epoch(l.block_time) // 86400 as bigint) < $last) {repeats}
@@ -306,6 +325,13 @@ select row_number() over () - 1 + $offset, * from (
 """
 
 
+# A sum of doubles cannot overflow, and tells which few assets are worth an exact sum.
+_LARGE = f"""
+select asset_id, sum(cast(value_raw as double)) as about from facts.transfers where value_raw is not null
+group by asset_id having about > {OVERSIZE * 0.99}
+"""
+
+
 def _mark_oversize(con: Connection) -> None:
     """Take tokens with any value or sum of 10^37 or more out of every sum: their transfers keep the exact text."""
     con.execute(
@@ -315,8 +341,9 @@ def _mark_oversize(con: Connection) -> None:
             and length(value_text) > 37 and kind in ('native', 'internal', 'erc20', 'erc721', 'erc1155', 'fee',
             'reward', 'withdrawal', 'wrap', 'unwrap')
         union
-        select asset_id from facts.transfers where value_raw is not null
-            group by asset_id having sum(cast(value_raw as double)) >= {OVERSIZE}.0
+        select asset_id from facts.transfers join ({_LARGE}) large using (asset_id) where value_raw is not null
+            group by asset_id having any_value(large.about) >= {OVERSIZE * 1.01} or
+                sum(case when large.about < {OVERSIZE * 1.01} then value_raw end) >= {OVERSIZE}
         """
     )
     if con.execute("select count(*) from oversize").fetchall()[0][0]:
@@ -341,10 +368,16 @@ def build_context(con: Connection) -> None:
         f"from lake_events t {ids.format('s', 'address')} {ids.format('r', 'actor')} "
         "order by s.address_id, t.block_time, t.tx_hash, t.event, t.details"
     )
+    # Told by two sources, a transaction stands once: as told by who knows whether it succeeded, and what it cost.
+    once = (
+        "qualify row_number() over (partition by t.chain, t.tx_hash "
+        "order by t.success is null, t.fee_raw is null, t.source) = 1"
+    )
+    sources = con.execute("select count(distinct source) from lake_transactions").fetchall()[0][0]
     con.execute(
         "insert into facts.transactions select t.chain, t.block_number, t.block_time, t.tx_hash, t.tx_index, "
         "s.address_id, r.address_id, c.address_id, t.value_raw, t.fee_raw, t.gas_limit, t.gas_price, t.nonce, t.type, "
         f"t.method_id, t.input_length, t.success, t.source from lake_transactions t {ends} {ids.format('c', 'created')} "
-        "order by t.block_time, t.chain, t.block_number, t.tx_index, t.tx_hash, t.source"
+        f"{once if sources > 1 else ''} order by t.block_time, t.chain, t.block_number, t.tx_index, t.tx_hash, t.source"
     )
     con.execute("insert into facts.coverage select * from lake_coverage order by all")
