@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from intel.entities.names import normalise_name
 from tests.snapshots import Asset, Moved, World
 
 
@@ -163,7 +164,7 @@ def build_world() -> World:
         labels=_labels(),
         entities=entities,
         names=sorted(
-            ({"name_key": n.casefold().replace(" ", "").replace(".", ""), "name": n, "entity_id": i} for i, n in names),
+            ({"name_key": normalise_name(n), "name": n, "entity_id": i} for i, n in names),
             key=lambda row: row["name_key"],
         ),
         attributions=_attributions(),

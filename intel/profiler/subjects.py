@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 
+from intel.entities.names import normalise_name
 from intel.errors import AmbiguousSubject, BadInput, UnknownSubject, UsageError
 from intel.model import Address, Subject, Tier
 from intel.profiler.postings import ENTITIES
@@ -51,12 +51,6 @@ def resolve_subject(reader: Reader, text: str, tier: Tier = "confirmed") -> Subj
     if found:
         return _address_subject(reader, address, found, tier)
     return _resolve_entity(reader, wanted, tier)
-
-
-def normalise_name(text: str) -> str:
-    """Return the key under which a spelling is found: NFKC, folded case, letters and digits only."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(c for c in folded if c.isalnum())
 
 
 def _split_chain(text: str) -> tuple[str | None, str]:
