@@ -6,7 +6,7 @@ under which the raw value was there but could not be read. Nothing raises on a b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from intel.model import OVERSIZE
 from intel.sources.chains import is_address_sql, normalise_address_sql
@@ -111,7 +111,8 @@ def clean_value(raw: str, kind: str) -> CleanedValue:
     Doubles are taken only while exact (below 2^53): a file that rounded its amounts must not look exact here.
     """
     if kind == "BLOB":
-        return _clean_hex(f"lower(hex({raw}))", f"{raw} is null")
+        word = f"lpad(lower(hex({raw})), 64, '0')"
+        return replace(clean_word(word), bad=f"{raw} is null", too_large=f"coalesce(octet_length({raw}) > 32, false)")
     if kind == "VARCHAR":
         return _clean_decimal_text(raw)
     if kind in ("DOUBLE", "FLOAT"):
@@ -132,9 +133,18 @@ def clean_value(raw: str, kind: str) -> CleanedValue:
     )  # fmt: skip
 
 
-def clean_word(raw: str) -> CleanedValue:
+def clean_word(word: str) -> CleanedValue:
     """Read an amount from 64 lower-case hex digits that were checked before; null is bad."""
-    return _clean_hex(raw, f"{raw} is null")
+    # 31 digits are what DECIMAL(38, 0) can hold; HUGEINT only carries them there, it is never stored.
+    short = f"starts_with({word}, '{'0' * 33}')"
+    number = f"('0x' || substr({word}, 34))::hugeint"
+    return CleanedValue(
+        f"case when {short} and {number} < {OVERSIZE} then {number}::decimal(38, 0) end",
+        f"case when {short} and {number} >= {OVERSIZE} then {number}::varchar end",
+        f"case when not {short} then {word} end",
+        f"{word} is null",
+        "false",
+    )
 
 
 def _clean_decimal_text(raw: str) -> CleanedValue:
@@ -143,29 +153,12 @@ def _clean_decimal_text(raw: str) -> CleanedValue:
     small = f"{digits} and length({bare}) <= 37"
     large = f"(length({bare}) > 78 or (length({bare}) = 78 and {bare} > '{_MAX_UINT256}'))"
     is_hex = f"regexp_full_match({raw}, '0x[0-9a-fA-F]+')"
-    from_hex = _clean_hex(f"lower(substr({raw}, 3))", f"not {is_hex}")
+    hex_digits = f"ltrim(lower(substr({raw}, 3)), '0')"
+    from_hex = clean_word(f"lpad({hex_digits}, 64, '0')")
     return CleanedValue(
         f"case when {small} then {raw}::decimal(38, 0) when {is_hex} then {from_hex.value_raw} end",
         f"case when {digits} and not ({small}) then {bare} when {is_hex} then {from_hex.value_text} end",
         f"case when {is_hex} then {from_hex.value_hex} end",
         f"not coalesce({digits} or {is_hex}, false)",
-        f"coalesce(({digits} and {large}) or ({is_hex} and {from_hex.too_large}), false)",
-    )
-
-
-def _clean_hex(digits: str, missing: str) -> CleanedValue:
-    bare = f"ltrim({digits}, '0')"
-    padded = f"lpad({bare}, 31, '0')"
-    # 31 digits are three pieces that fit a bigint; HUGEINT only carries the sum to DECIMAL, it is never stored.
-    number = (
-        f"(('0x' || substr({padded}, 1, 1))::bigint::hugeint * {16**30} "
-        f"+ ('0x' || substr({padded}, 2, 15))::bigint::hugeint * {16**15} + ('0x' || substr({padded}, 17, 15))::bigint)"
-    )
-    short = f"length({bare}) <= 31"
-    return CleanedValue(
-        f"case when {short} and {number} < {OVERSIZE} then {number}::decimal(38, 0) end",
-        f"case when {short} and {number} >= {OVERSIZE} then {number}::varchar end",
-        f"case when not ({short}) then {bare} end",
-        missing,
-        f"length({bare}) > 64",
+        f"coalesce(({digits} and {large}) or ({is_hex} and length({hex_digits}) > 64), false)",
     )

@@ -105,8 +105,8 @@ def _split_topics(types: Mapping[str, str]) -> tuple[str, str, str]:
         text = "array_to_string(list_transform(topics.list, lambda one: one.element), ',')"
     elif kind.endswith("[]"):
         text = "array_to_string(topics, ',')"
-    else:  # a comma-separated list, or a JSON one
-        text = "translate(topics, '[]\" ', '')"
+    else:  # a comma-separated list, or a JSON one; translate reads letter by letter, so only where it must
+        text = "case when starts_with(topics, '0x') then topics else translate(topics, '[]\" ', '') end"
     return (
         f"lower(substr({text}, 1, 66))",
         f"(length({text}) + 1) // 67",
