@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,8 +33,8 @@ from intel.sources.parsed import Parsed, merge_parsed
 from intel.sources.prices import read_prices
 from intel.sources.tokens import read_assets, read_tokens
 from intel.sources.world import WorldSettings, generate_world
-from intel.store import Connection, ReadError, open_connection
-from intel.store.lake import Lake, LakeRun, lake_schema
+from intel.store import Connection, MemoryExceeded, ReadError, open_connection
+from intel.store.lake import Lake, LakeRun, lake_schema, lock_file
 from intel.store.snapshot import (
     Manifest,
     list_builds,
@@ -44,7 +44,7 @@ from intel.store.snapshot import (
     publish_build,
     republish_build,
 )
-from intel.store.workspace import Workspace
+from intel.store.workspace import CLAIM_COLUMNS, Workspace
 
 
 def ingest_files(
@@ -74,16 +74,27 @@ def ingest_files(
 
 @contextmanager
 def _open_stage(settings: Settings) -> Iterator[Connection]:
-    """Open a connection with a scratch database `stage` on disk, gone afterwards whatever happens."""
+    """Open a connection with a scratch database `stage` on disk, gone afterwards or, when killed, at the next run."""
+    _sweep_stages(settings.store / "tmp")
     folder = settings.store / "tmp" / uuid4().hex[:12]
-    folder.mkdir(parents=True)
-    con = open_connection(memory=settings.memory, threads=settings.threads, spill=folder)
-    try:
-        con.execute(f"attach '{_sql_path(folder / 'stage.duckdb')}' as stage")
-        yield con
-    finally:
-        con.close()
-        shutil.rmtree(folder, ignore_errors=True)
+    with lock_file(folder.with_suffix(".lock"), "this scratch folder is in use"):
+        folder.mkdir()
+        con = open_connection(memory=settings.memory, threads=settings.threads, spill=folder)
+        try:
+            con.execute(f"attach '{_sql_path(folder / 'stage.duckdb')}' as stage")
+            yield con
+        finally:
+            con.close()
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.with_suffix(".lock").unlink(missing_ok=True)
+
+
+def _sweep_stages(scratch: Path) -> None:
+    """Remove the scratch folders of runs that were killed: a run that is alive holds its lock."""
+    for folder in [path for path in scratch.glob("*") if path.is_dir()]:
+        with suppress(StoreError), lock_file(folder.with_suffix(".lock"), "a run is using it"):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.with_suffix(".lock").unlink(missing_ok=True)
 
 
 def _sql_path(path: Path) -> str:
@@ -141,7 +152,8 @@ def add_labels(
         now = datetime.now(UTC).replace(tzinfo=None)
         parsed = read_labels(con, paths, source=source, recorded_at=now)
         if private:
-            count = Workspace(settings.store).add_labels(parsed.tables["labels"]) if "labels" in parsed.tables else 0
+            with Workspace(settings.store) as workspace:
+                count = workspace.add_labels(parsed.tables["labels"]) if "labels" in parsed.tables else 0
             return RunReport("", "", {"private labels": count}, parsed.bad_rows, 0, parsed.issues)
         return _merge_tables(settings, con, "labels add", parsed)
 
@@ -156,7 +168,6 @@ def retract_labels(
     if source is None and address is None:
         raise UsageError("nothing to retract", "name a source (--source) or an address (--address)")
     now = datetime.now(UTC).replace(tzinfo=None)
-    removed = Workspace(settings.store).retract_labels(source=source, address=address)
     with _open_stage(settings) as con, Lake(settings.store).write("labels retract") as run:
         run.lake.attach(con, run.lake.head())
         who = {"source": source, "address": address}
@@ -174,7 +185,8 @@ def retract_labels(
             )
             run.replace("labels", changed.to_arrow_table())
             run.commit(rows=count, bad_rows=0)
-    return removed + count
+    with Workspace(settings.store) as workspace:
+        return count + workspace.retract_labels(source=source, address=address)
 
 
 def add_tokens(settings: Settings, paths: Sequence[str | Path]) -> RunReport:
@@ -200,10 +212,6 @@ _IDENTITY = {
     "prices": ("date", "symbol", "source"),
     "actors": ("slug", "name", "source"),
 }
-_CLAIM = (
-    "chain", "address", "entity", "label", "category", "source", "source_ref", "url", "licence", "source_date",
-    "confidence", "valid_from", "valid_to",
-)  # fmt: skip
 
 
 def _merge_tables(settings: Settings, con: Connection, command: str, parsed: Parsed) -> RunReport:
@@ -213,9 +221,10 @@ def _merge_tables(settings: Settings, con: Connection, command: str, parsed: Par
         run.lake.attach(con, run.lake.head())
         rows: dict[str, int] = {}
         replaced = 0
-        for name, table in parsed.tables.items():
+        for name, told in parsed.tables.items():
+            keys = CLAIM_COLUMNS if name == "labels" else _IDENTITY[name]
+            table = _keep_last(con, told, keys)
             con.register("new_rows", table)
-            keys = _CLAIM if name == "labels" else _IDENTITY[name]
             same = " and ".join(f"o.{key} is not distinct from n.{key}" for key in keys)
             if name == "labels":
                 fresh = con.sql(f"from new_rows n where not exists (from lake_labels o where {same} "
@@ -235,6 +244,17 @@ def _merge_tables(settings: Settings, con: Connection, command: str, parsed: Par
     return RunReport(run.run_id, commit.commit_id, rows, bad_rows, replaced, parsed.issues)
 
 
+def _keep_last(con: Connection, table: pa.Table, keys: Sequence[str]) -> pa.Table:
+    """Return the table with the last row of each key: several files of one run may tell the same."""
+    con.register("told_rows", table.append_column("told_at", pa.array(range(table.num_rows))))
+    kept = con.sql(
+        f"select * exclude (told_at) from told_rows qualify row_number() over (partition by {', '.join(keys)} "
+        "order by told_at desc) = 1 order by told_at"
+    ).to_arrow_table()
+    con.unregister("told_rows")
+    return kept
+
+
 def build(settings: Settings, *, with_ml: bool = True, full: bool = False) -> Manifest:
     """Make a new snapshot of the lake and the workspace and publish it; return its manifest.
 
@@ -247,24 +267,38 @@ def build(settings: Settings, *, with_ml: bool = True, full: bool = False) -> Ma
         raise StoreError(
             f"the store {settings.store} holds no data yet", "run `intel demo` or `intel ingest files ...`"
         )
-    workspace = Workspace(settings.store)
-    revision = str(workspace.revision())
+    with Workspace(settings.store) as workspace:
+        revision = str(workspace.revision())  # first: a label added in between only makes the next build a new one
+        private = workspace.labels()
     options = {"ml": str(with_ml)}
     build_id = name_build(commit.commit_id, revision, __version__, options)
     if not full and any(known.build_id == build_id for known in list_builds(settings.store)):
         return republish_build(settings.store, build_id)
     with open_build(settings.store, build_id, memory=settings.memory, threads=settings.threads) as work:
-        lake.attach(work.con, commit)
-        build_ledger(work.con)
-        build_accounts(work.con)
-        build_context(work.con)
-        reports = _form_beliefs(work.con, workspace.labels())
+        with _name_failures():
+            lake.attach(work.con, commit)
+            build_ledger(work.con)
+            build_accounts(work.con)
+            build_context(work.con)
+            reports = _form_beliefs(work.con, private)
         created = datetime.now(UTC).isoformat(timespec="seconds")
         told = tuple(asdict(report) for report in reports)
         manifest = Manifest(build_id, created, commit.commit_id, revision, __version__, options, told)
         finished = publish_build(settings.store, work, manifest)
     prune_builds(settings.store)
     return finished
+
+
+@contextmanager
+def _name_failures() -> Iterator[None]:
+    try:
+        yield
+    except MemoryExceeded as error:
+        first = str(error).splitlines()[0]
+        raise StoreError(f"the build needs more memory than allowed: {first}", "raise --memory") from error
+    except ReadError as error:
+        hint = "a file of the lake may be damaged, or the disk full; the build of before stays current"
+        raise StoreError(f"the build stopped: {str(error).splitlines()[0]}", hint) from error
 
 
 def _form_beliefs(con: Connection, private: pa.Table) -> list[RuleReport]:

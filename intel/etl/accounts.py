@@ -56,12 +56,13 @@ select * from (
 ) order by address_id, block_time nulls last, transfer_id, direction
 """
 
+# A sum over nine trillion USD (a wrong price, or all of a great token's history) is null, not a failed build.
 _SUMS = """
 insert into facts.address_assets
 select address_id, asset_id,
     coalesce(sum(value_raw) filter (where direction = 1), 0), coalesce(sum(value_raw) filter (where direction = -1), 0),
-    coalesce(sum(value_micro_usd) filter (where direction = 1), 0),
-    coalesce(sum(value_micro_usd) filter (where direction = -1), 0),
+    try_cast(coalesce(sum(value_micro_usd) filter (where direction = 1), 0) as bigint),
+    try_cast(coalesce(sum(value_micro_usd) filter (where direction = -1), 0) as bigint),
     count(value_raw) filter (where direction = 1), count(value_raw) filter (where direction = -1),
     min(block_time), max(block_time)
 from facts.postings where address_id >= $first and address_id < $last

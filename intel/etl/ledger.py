@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from intel.etl.seen import summarise_coverage
 from intel.model import OVERSIZE
 from intel.sources.chains import chain_families
 from intel.store import Connection
@@ -377,7 +378,9 @@ def build_context(con: Connection) -> None:
     con.execute(
         "insert into facts.transactions select t.chain, t.block_number, t.block_time, t.tx_hash, t.tx_index, "
         "s.address_id, r.address_id, c.address_id, t.value_raw, t.fee_raw, t.gas_limit, t.gas_price, t.nonce, t.type, "
-        f"t.method_id, t.input_length, t.success, t.source from lake_transactions t {ends} {ids.format('c', 'created')} "
+        "t.method_id, t.input_length, t.success, t.source "
+        f"from lake_transactions t {ends} {ids.format('c', 'created')} "
         f"{once if sources > 1 else ''} order by t.block_time, t.chain, t.block_number, t.tx_index, t.tx_hash, t.source"
     )
     con.execute("insert into facts.coverage select * from lake_coverage order by all")
+    summarise_coverage(con)

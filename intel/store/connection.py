@@ -8,6 +8,7 @@ import duckdb
 
 Connection = duckdb.DuckDBPyConnection
 DatabaseError = duckdb.Error
+MemoryExceeded = duckdb.OutOfMemoryException
 # What a damaged file raises; a mistake in our own SQL must not pass for one.
 ReadError = (duckdb.IOException, duckdb.InvalidInputException, duckdb.DataError, duckdb.SerializationException)
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from uuid import uuid4
@@ -18,13 +18,14 @@ from deltalake import DeltaTable, WriterProperties, write_deltalake
 from deltalake.exceptions import DeltaError
 
 from intel.errors import StoreError
-from intel.store.connection import Connection, open_connection
+from intel.store.connection import Connection, ReadError, open_connection
 from intel.store.ddl import read_tables
 
 # Level 1: on ledger rows zstd's higher levels cost twice the time for 4 % of the size.
 _WRITER = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=1_000_000)
 # Log files are kept: a version a commit row names must stay readable until `prune` retires it.
 _CONFIGURATION = {"delta.checkpointInterval": "50"}
+_DAMAGED = "restore the store from a backup, or ingest again into a new store"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +77,14 @@ class Lake:
         """Return all commits, oldest first."""
         if not self.exists("commits"):
             return []
+        files = self.open_table("commits").file_uris()
         con = open_connection(threads=1)
-        con.read_parquet(self.open_table("commits").file_uris()).to_view("commits")
-        rows = con.execute(
-            "select commit_id, recorded_at, command, run_id, tables, rows, bad_rows from commits "
-            "order by recorded_at, commit_id"
-        ).fetchall()
+        with name_damage("lake table commits"):
+            con.read_parquet(files).to_view("commits")
+            rows = con.execute(
+                "select commit_id, recorded_at, command, run_id, tables, rows, bad_rows from commits "
+                "order by recorded_at, commit_id"
+            ).fetchall()
         con.close()
         return [Commit(a, b, c, d, json.loads(tables), good, bad) for a, b, c, d, tables, good, bad in rows]
 
@@ -100,7 +103,8 @@ class Lake:
         name = f"{prefix}{table}"
         files = self.open_table(table, version).file_uris() if version is not None else []
         if files:
-            con.read_parquet(files).to_view(f"{name}_files", replace=True)
+            with name_damage(f"lake table {table}"):
+                con.read_parquet(files).to_view(f"{name}_files", replace=True)
             con.execute(f"create or replace temp view {name} as select * from {name}_files")
         else:
             con.execute(f"create or replace temp table {name}_empty ({read_tables()['lake'][table]}\n)")
@@ -121,10 +125,10 @@ class Lake:
     def _roll_back(self, head: Commit | None) -> None:
         """Bring every table back to the version the newest commit names."""
         for table in read_tables()["lake"]:
-            if table == "commits" or not self.exists(table):
+            wanted = head.tables.get(table) if head else None
+            if table == "commits" or (wanted is None and not self.exists(table)):
                 continue
             delta = self.open_table(table)
-            wanted = head.tables.get(table) if head else None
             if wanted is None:
                 if delta.file_uris():
                     delta.delete()
@@ -140,8 +144,7 @@ class Lake:
         try:
             return DeltaTable(str(self.path / table), version=version)
         except DeltaError as error:
-            hint = "restore the store from a backup, or ingest again into a new store"
-            raise StoreError(f"lake table {table} cannot be read: {error}", hint) from error
+            raise StoreError(f"lake table {table} cannot be read: {error}", _DAMAGED) from error
 
 
 @dataclass
@@ -169,28 +172,29 @@ class LakeRun:
         path = str(self.lake.path / table)
         fresh = not self.lake.exists(table)
         settings = {"writer_properties": _WRITER, "configuration": _CONFIGURATION if fresh else None}
-        try:
+        with _name_failures(table):
             if mode == "append" or fresh:
                 write_deltalake(path, rows, mode="append", **settings)  # type: ignore[call-overload]
             else:
                 write_deltalake(path, rows, mode="overwrite", predicate=predicate, **settings)  # type: ignore[call-overload]
-        except (DeltaError, OSError) as error:
-            hint = "free disk space or check permissions, then run the same command again: nothing became visible"
-            raise StoreError(f"lake table {table} could not be written: {error}", hint) from error
         self.tables[table] = self.lake.open_table(table).version()
 
     def commit(self, *, rows: int, bad_rows: int) -> Commit:
         """Make everything this run wrote visible; the last act of a run."""
         now = datetime.now(UTC).replace(tzinfo=None)
+        head = self.lake.head()
+        if head is not None:  # the newest commit counts: a clock that was set back must not hide this one
+            now = max(now, head.recorded_at + timedelta(microseconds=1))
         commit = Commit(uuid4().hex[:16], now, self.command, self.run_id, self.tables, rows, bad_rows)
         row = {
             "commit_id": [commit.commit_id], "recorded_at": [now], "command": [self.command], "run_id": [self.run_id],
             "tables": [json.dumps(self.tables, sort_keys=True)], "rows": [rows], "bad_rows": [bad_rows],
         }  # fmt: skip
-        write_deltalake(
-            str(self.lake.path / "commits"), pa.table(row, schema=lake_schema("commits")), mode="append",
-            writer_properties=_WRITER,
-        )  # fmt: skip
+        with _name_failures("commits"):
+            write_deltalake(
+                str(self.lake.path / "commits"), pa.table(row, schema=lake_schema("commits")), mode="append",
+                writer_properties=_WRITER,
+            )  # fmt: skip
         self.committed = commit
         return commit
 
@@ -198,6 +202,24 @@ class LakeRun:
 def quote_literal(text: str) -> str:
     """Return `text` as a SQL string literal for a Delta predicate, which takes no parameters."""
     return "'" + text.replace("'", "''") + "'"
+
+
+@contextmanager
+def name_damage(what: str) -> Iterator[None]:
+    """Turn DuckDB's failure to read a damaged or missing file of the lake into a StoreError that names `what`."""
+    try:
+        yield
+    except ReadError as error:
+        raise StoreError(f"{what} cannot be read: {str(error).splitlines()[0]}", _DAMAGED) from error
+
+
+@contextmanager
+def _name_failures(table: str) -> Iterator[None]:
+    try:
+        yield
+    except (DeltaError, OSError) as error:
+        hint = "free disk space or check permissions, then run the same command again: nothing became visible"
+        raise StoreError(f"lake table {table} could not be written: {error}", hint) from error
 
 
 @contextmanager

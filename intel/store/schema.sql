@@ -176,7 +176,7 @@ create table facts.postings (
 -- Per-address sums of postings. Sorted by address_id, asset_id.
 create table facts.address_assets (
     address_id bigint, asset_id bigint,
-    in_raw decimal(38, 0), out_raw decimal(38, 0), in_micro_usd bigint, out_micro_usd bigint,
+    in_raw decimal(38, 0), out_raw decimal(38, 0), in_micro_usd bigint, out_micro_usd bigint, -- null: too large for the type
     transfers_in bigint, transfers_out bigint, first_time timestamp, last_time timestamp
 );
 
@@ -214,6 +214,14 @@ create table facts.transactions (
 create table facts.coverage (
     dataset varchar, chain varchar, kind varchar, source varchar,
     first_block bigint, last_block bigint, first_time timestamp, last_time timestamp, rows bigint
+);
+
+-- The same, all sources of a kind together: what every answer says of the part of history it saw.
+create table facts.coverage_summary (
+    dataset varchar, chain varchar, kind varchar, sources varchar[],
+    first_block bigint, last_block bigint, blocks bigint, holes bigint,
+    first_time timestamp, last_time timestamp,
+    ranges bigint[][]                -- the first 20 maximal runs, [first, last] each
 );
 
 

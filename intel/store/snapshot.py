@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -58,7 +58,14 @@ def current_build(store: Path) -> str:
 
 def snapshot_path(store: Path, build_id: str) -> Path:
     """Return the directory of a build, whether or not it exists."""
-    return store / "snapshots" / build_id
+    path = store / "snapshots" / build_id
+    # `build --full` sets the build aside that it replaces; killed in that moment, it leaves only this one.
+    retired = _retired_path(store, build_id)
+    return retired if retired.is_dir() and not path.is_dir() else path
+
+
+def _retired_path(store: Path, build_id: str) -> Path:
+    return store / "snapshots" / f".{build_id}.retired"
 
 
 def read_manifest(store: Path, build_id: str) -> Manifest:
@@ -111,11 +118,10 @@ def publish_build(store: Path, build: Build, manifest: Manifest) -> Manifest:
     shutil.rmtree(build.folder / "spill", ignore_errors=True)
     files = {path.name: _describe_file(path) for path in sorted(build.folder.iterdir())}
     finished = Manifest(**{**asdict(manifest), "files": files})
-    (build.folder / "manifest.json").write_text(json.dumps(asdict(finished), indent=1), encoding="utf-8")
-    target = snapshot_path(store, build.build_id)
+    _write_atomically(build.folder / "manifest.json", json.dumps(asdict(finished), indent=1))
+    target = store / "snapshots" / build.build_id
     if target.exists():  # the same inputs built again with --full: equal by definition, but perhaps damaged
-        retired = store / "snapshots" / f".{build.build_id}.retired"
-        shutil.rmtree(retired, ignore_errors=True)
+        retired = _retired_path(store, build.build_id)
         target.rename(retired)
         build.folder.rename(target)
         shutil.rmtree(retired, ignore_errors=True)
@@ -152,13 +158,24 @@ def _write_atomically(path: Path, text: str) -> None:
 
 def _sweep_unfinished(store: Path) -> None:
     for folder in (store / "snapshots").glob(".*"):
-        shutil.rmtree(folder, ignore_errors=True)
+        target = folder.with_name(folder.name[1:].removesuffix(".retired"))
+        if folder.name.endswith(".retired") and not target.exists():
+            folder.rename(target)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def list_builds(store: Path) -> list[Manifest]:
-    """Return the manifests of all finished builds, oldest first."""
-    folders = [p for p in (store / "snapshots").glob("*") if p.is_dir() and not p.name.startswith(".")]
-    return sorted((read_manifest(store, p.name) for p in folders), key=lambda m: (m.created_at, m.build_id))
+    """Return the manifests of all finished builds, oldest first; builds without a readable one are left out."""
+    manifests = []
+    for build_id in _list_folders(store):
+        with suppress(StoreError):
+            manifests.append(read_manifest(store, build_id))
+    return sorted(manifests, key=lambda m: (m.created_at, m.build_id))
+
+
+def _list_folders(store: Path) -> list[str]:
+    return sorted(p.name for p in (store / "snapshots").glob("*") if p.is_dir() and not p.name.startswith("."))
 
 
 def pinned_builds(store: Path) -> set[str]:
@@ -180,13 +197,19 @@ def pin_build(store: Path, build_id: str, *, pinned: bool = True) -> None:
 def prune_builds(store: Path, keep: int = _KEEP) -> list[str]:
     """Remove all but the newest `keep` builds, the current one and the pinned ones; return the ids removed.
 
-    A reader that has a removed build open keeps reading it: its files live until it closes them.
+    A build that cannot be read (damaged, or of another version) counts as the oldest. A reader that has a removed
+    build open keeps reading it: its files live until it closes them.
     """
-    builds = [manifest.build_id for manifest in list_builds(store)]
-    wanted = set(builds[-keep:]) | pinned_builds(store) | ({current_build(store)} if builds else set())
-    removed = [build_id for build_id in builds if build_id not in wanted]
+    readable = [manifest.build_id for manifest in list_builds(store)]
+    wanted = set(readable[-keep:] if keep > 0 else []) | pinned_builds(store)
+    with suppress(NoSnapshot):
+        wanted.add(current_build(store))
+    unreadable = [build_id for build_id in _list_folders(store) if build_id not in readable]
+    removed = [build_id for build_id in [*unreadable, *readable] if build_id not in wanted]
     for build_id in removed:
-        shutil.rmtree(snapshot_path(store, build_id))
+        path = snapshot_path(store, build_id)
+        path = path.rename(path.with_name(f".{build_id}.removed"))  # whole or gone, wherever this is killed
+        shutil.rmtree(path)
     return removed
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
-from sqlalchemy import Engine, create_engine, delete, event, func, insert, select
+from sqlalchemy import Engine, Select, create_engine, delete, event, false, func, insert, select
 from sqlalchemy.engine import Connection as SqlConnection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -55,7 +55,11 @@ class Revision(Base):
     what: Mapped[str]
 
 
-_CLAIM = ("chain", "address", "entity", "label", "category", "source", "source_ref")
+# What a claim says: rows equal in all of it are one claim, however often they are added.
+CLAIM_COLUMNS = (
+    "chain", "address", "entity", "label", "category", "source", "source_ref", "url", "licence", "source_date",
+    "confidence", "valid_from", "valid_to",
+)  # fmt: skip
 
 
 class Workspace:
@@ -80,15 +84,22 @@ class Workspace:
         if self.revision() == 0:
             return schema.empty_table()
         with self._begin() as con:
-            rows = con.execute(select(PrivateLabel.__table__).order_by(PrivateLabel.id)).mappings().all()
+            rows = con.execute(_all_labels()).mappings().all()
         return pa.Table.from_pylist([{name: row[name] for name in schema.names} for row in rows], schema=schema)
 
     def add_labels(self, labels: pa.Table) -> int:
         """Add claims that are not there yet; return how many were new."""
-        known = {_claim_key(row) for row in self.labels().to_pylist()}
-        rows = [row for row in labels.to_pylist() if _claim_key(row) not in known]
-        if rows:
-            with self._begin() as con:
+        claims: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+        for row in labels.to_pylist():
+            claims.setdefault(_claim_key(row), row)
+        if not claims:
+            return 0
+        with self._begin() as con:
+            # A write, though of nothing: from here on no other process can add what we are about to compare with.
+            con.execute(delete(PrivateLabel).where(false()))
+            known = {_claim_key(row) for row in con.execute(_all_labels()).mappings()}
+            rows = [row for key, row in claims.items() if key not in known]
+            if rows:
                 con.execute(insert(PrivateLabel), rows)
                 self._record(con, f"{len(rows)} private labels added")
         return len(rows)
@@ -112,6 +123,12 @@ class Workspace:
             self._engine.dispose()
             self._engine = None
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def _record(self, con: SqlConnection, what: str) -> None:
         con.execute(insert(Revision), [{"made_at": datetime.now(UTC).replace(tzinfo=None), "what": what}])
 
@@ -134,15 +151,26 @@ def _open_engine(url: str, path: Path | None) -> Engine:
     engine = create_engine(url)
     if path is not None:
         event.listen(engine, "connect", _use_wal)
-    Base.metadata.create_all(engine)
+    try:
+        with engine.begin() as con:
+            if path is not None:  # two processes that both find no tables must not both make them
+                con.exec_driver_sql("begin immediate")
+            Base.metadata.create_all(con)
+    except SQLAlchemyError:
+        engine.dispose()
+        raise
     return engine
 
 
 def _use_wal(connection: Any, _: object) -> None:
     # Readers are not blocked by the one writer, and a writer waits 5 s for another instead of failing at once.
-    connection.execute("pragma journal_mode = wal")
     connection.execute("pragma busy_timeout = 5000")
+    connection.execute("pragma journal_mode = wal")
 
 
-def _claim_key(row: Mapping[str, Any]) -> Sequence[Any]:
-    return tuple(row[name] for name in _CLAIM)
+def _all_labels() -> Select[Any]:
+    return select(PrivateLabel.__table__).order_by(PrivateLabel.id)
+
+
+def _claim_key(row: Mapping[Any, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in CLAIM_COLUMNS)
