@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from intel.errors import UsageError
 from intel.etl import columns as clean
 from intel.etl.calls import shape_calls, shape_payments, shape_traces
+from intel.etl.declared import declare_blocks
 from intel.etl.logs import shape_logs
-from intel.etl.seen import declare_blocks
 from intel.model import TRANSFER_KINDS, CoverageRange
 from intel.sources.chains import load_chains, resolve_chain, resolve_chains
 from intel.sources.files import FILE_COLUMN, ROW_COLUMN, RawTable, file_kind, quote_name

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from intel.errors import BadInput
-from intel.etl.seen import read_block_range
+from intel.etl.declared import read_block_range
 from intel.sources.files import expand_paths, file_kind
 from tests.ledger_files import ingest, transfer, transfers, tx, write_csv, write_jsonl, write_parquet
 
