@@ -320,11 +320,11 @@ def prune_snapshots(keep: o.Keep = 2, store: o.Store = None) -> None:
 @app.command()
 def coverage(json: o.Json = False, store: o.Store = None) -> None:
     """Show which blocks were seen, per chain and kind, with holes, times and sources."""
-    from intel.profiler.coverage import describe_coverage, read_coverage
+    from intel.profiler.coverage import describe_coverage, list_chains_seen
     from intel.render import render_coverage
 
     with _open(store) as db:
-        chains = sorted({item.chain for item in read_coverage(db.reader)})
+        chains = list_chains_seen(db.reader)
         document = {**describe_coverage(db.reader, chains), "build": db.build_id}
     if json:
         _show_json(document)

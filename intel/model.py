@@ -180,7 +180,7 @@ class Counterparty:
     transfers_in: int = 0
     transfers_out: int = 0
     category: str | None = None
-    status: str = "unknown"  # labelled | attributed | unknown
+    status: str = "unknown"  # labelled | attributed | probable (named, but not at the tier asked for) | unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +206,7 @@ class Profile:
     role: Mapping[str, Any] | None
     labels: tuple[Mapping[str, Any], ...]
     holdings: tuple[Holding, ...]
-    holdings_title: str  # balance | net flow over the window | held for customers
+    holdings_title: str  # balance, net flow over the window, or held for customers (intel.profiler.holdings)
     counterparties: tuple[Counterparty, ...]
     exchange_usage: tuple[ExchangeUsage, ...]
     pnl: Mapping[str, Any] | None

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from intel.etl.seen import summarise_coverage
 from intel.store.connection import Connection
 from intel.store.snapshot import Manifest, open_build, publish_build
 
@@ -116,6 +117,7 @@ def _write_facts(con: Connection, world: World, ids: _Ids) -> None:
     )
     _derive_sums(con)
     _insert(con, "facts.coverage", world.coverage)
+    summarise_coverage(con)
     for row in world.events:
         plain = {k: v for k, v in row.items() if k not in {"address", "actor"}}
         ends = {"address_id": ids.find(row.get("address")), "actor_id": ids.find(row.get("actor"))}

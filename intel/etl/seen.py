@@ -1,63 +1,42 @@
-"""Which blocks does a file cover, beyond those it has transfers for?"""
+"""Which blocks were seen of each kind, all sources together?"""
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
-from intel.model import CoverageRange
-from intel.sources.chains import resolve_chain
-from intel.sources.files import RawTable
-from intel.sources.layout import Layout
 from intel.store import Connection
 
-# NETWORK__DATASET__[LABEL__]FIRST_to_LAST, as cryo names its files; the last block is included.
-_NAMED = re.compile(r"(?P<chain>[a-z0-9_]+?)__[a-z0-9_]+__(?:.+__)?(?P<first>[0-9]+)_to_(?P<last>[0-9]+)\..*")
+SHOWN_RANGES = 20  # a sampled ledger has as many ranges as blocks: an answer names the first ones and counts the rest
 
 
-def declare_blocks(con: Connection, view: str, raw: RawTable, layout: Layout) -> tuple[CoverageRange, ...]:
-    """Return the blocks that were seen for the kinds a layout tells of, with or without transfers in them.
-
-    They come from file names that say so, and where transfers are only some of the rows (logs, traces, transactions)
-    from the blocks of all rows. An export that was filtered, by contract say, must not be named like a whole one.
-    """
-    if not layout.tells:
-        return ()
-    found = set(_named_ranges(con, view, raw)) if layout.name.startswith("cryo") else set()
-    if layout.shape:
-        found.update(_row_ranges(con, view))
-    return tuple(
-        CoverageRange(layout.dataset, chain, kind, layout.name, first, last, None, None, 0)
-        for chain, first, last in sorted(found)
-        for kind in layout.tells
-    )
+def summarise_coverage(con: Connection) -> None:
+    """Fill facts.coverage_summary from facts.coverage: ranges of several sources united where they meet or overlap."""
+    con.execute(_SUMMARY, {"shown": SHOWN_RANGES})
 
 
-def read_block_range(path: Path) -> tuple[str | None, int, int] | None:
-    """Return chain (None: not known), first and last block that a file's name declares, or None where it does not."""
-    named = _NAMED.fullmatch(path.name.lower())
-    if named is None:
-        return None
-    chain = resolve_chain(named["chain"].removeprefix("network_"))
-    return chain, int(named["first"]), int(named["last"])
-
-
-def _named_ranges(con: Connection, view: str, raw: RawTable) -> list[tuple[str, int, int]]:
-    chains = [str(row[0]) for row in con.execute("select chain from chain_map where chain is not null").fetchall()]
-    ranges = []
-    for named in filter(None, map(read_block_range, raw.files)):
-        chain = named[0] or (chains[0] if len(chains) == 1 else None)
-        if chain and named[1] <= named[2]:
-            ranges.append((chain, named[1], named[2]))
-    return ranges
-
-
-def _row_ranges(con: Connection, view: str) -> list[tuple[str, int, int]]:
-    rows = con.execute(
-        "select chain, min(block), max(block) from (select chain, block, "
-        "block - row_number() over (partition by chain order by block) as island from ("
-        f"select distinct m.chain, try_cast(p.block_number as bigint) as block from {view} p "
-        "join chain_map m on m.chain_text is not distinct from p.chain::varchar) "
-        "where chain is not null and block >= 0) group by chain, island"
-    ).fetchall()
-    return [(str(chain), int(first), int(last)) for chain, first, last in rows]
+_SUMMARY = """
+insert into facts.coverage_summary
+with starts as (
+    select *, case when first_block <= 1 + max(last_block) over (
+        partition by dataset, chain, kind order by first_block, last_block
+        rows between unbounded preceding and 1 preceding) then 0 else 1 end as opens
+    from facts.coverage where first_block is not null
+),
+numbered as (
+    select *, sum(opens) over (partition by dataset, chain, kind order by first_block, last_block
+        rows between unbounded preceding and current row) as run
+    from starts
+),
+runs as (
+    select dataset, chain, kind, run, min(first_block) as first_block, max(last_block) as last_block,
+        min(first_time) as first_time, max(last_time) as last_time
+    from numbered group by dataset, chain, kind, run
+),
+told as (
+    select dataset, chain, kind, list(distinct source order by source) as sources
+    from facts.coverage where first_block is not null group by dataset, chain, kind
+)
+select r.dataset, r.chain, r.kind, any_value(t.sources), min(r.first_block), max(r.last_block),
+    cast(sum(r.last_block - r.first_block + 1) as bigint), count(*) - 1, min(r.first_time), max(r.last_time),
+    list([r.first_block, r.last_block] order by r.run) filter (where r.run <= $shown)
+from runs r join told t on t.dataset = r.dataset and t.chain = r.chain and t.kind = r.kind
+group by r.dataset, r.chain, r.kind order by r.dataset, r.chain, r.kind
+"""

@@ -80,6 +80,8 @@ def _say_membership(subject: Subject, profile: Profile) -> Iterator[str]:
 
 
 def _say_events(reader: Reader) -> Iterator[str]:
+    if not reader.has_rows("facts.events"):
+        return
     rows = reader.query(
         """select event, count(*) filter (is_actor), count(*) filter (not is_actor),
             bool_or(coalesce(block_time_is_estimated, false))
@@ -99,6 +101,8 @@ def _say_events(reader: Reader) -> Iterator[str]:
 
 
 def _say_edges(reader: Reader, profile: Profile) -> Iterator[str]:
+    if not reader.has_rows("facts.edges"):
+        return
     row = reader.query(
         """select coalesce(sum(transfers), 0)::bigint, count(distinct (sender_id, receiver_id))
         from (

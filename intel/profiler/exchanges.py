@@ -13,7 +13,9 @@ from intel.store.reader import Reader
 Step = Literal["week", "month"]
 
 # What a subject moves within its own exchange is not usage.
-_OTHER_EXCHANGE = "o.category in (select unnest($exchanges)) and o.entity_id is distinct from $own"
+_OTHER_EXCHANGE = (
+    "o.entity_id is not null and o.category in (select unnest($exchanges)) and o.entity_id is distinct from $own"
+)
 
 
 def list_exchange_usage(reader: Reader, subject: Subject, window: Window = ALWAYS) -> list[ExchangeUsage]:

@@ -16,6 +16,7 @@ from intel.store.reader import Reader
 TITLE_BALANCE = "balance"
 TITLE_NET_FLOW = "net flow over the window"
 TITLE_CUSTODIAL = "held for customers"
+TITLE_CUSTODIAL_FLOW = "held for customers, net flow over the window"
 
 _EXACT = Context(prec=80)  # an amount has at most 38 digits; Decimal's default of 28 would round it
 
@@ -132,10 +133,9 @@ def _own_flags(row: dict[str, Any], amount: Decimal | None, value: float | None)
 def name_holdings(reader: Reader, chains: list[str], window: Window, *, is_custodial: bool) -> str:
     """Return what the amounts are: a balance, a net flow, or held for customers.
 
-    They are a balance only where the history of each chain is whole up to the window's end.
+    They are a balance, or what is held, only where the history of each chain is whole up to the window's end.
     """
+    seen = window.since is None and bool(chains) and all(describe_chain(reader, c)["is_whole"] for c in chains)
     if is_custodial:
-        return TITLE_CUSTODIAL
-    from_start = window.since is None
-    whole = bool(chains) and all(describe_chain(reader, chain)["is_whole"] for chain in chains)
-    return TITLE_BALANCE if from_start and whole else TITLE_NET_FLOW
+        return TITLE_CUSTODIAL if seen else TITLE_CUSTODIAL_FLOW
+    return TITLE_BALANCE if seen else TITLE_NET_FLOW

@@ -176,20 +176,22 @@ def _fill_flows(reader: Reader, subject: Subject) -> None:
 def fill_owners(reader: Reader, ids_sql: str, tier: str, *, table: str = "owners") -> None:
     """Fill a temporary table of the thread with the entity of each id that `ids_sql`, one of our own, selects.
 
-    A private attribution stands before the public one. Tier `confirmed` leaves out what is only probable.
+    A private attribution stands before the public one. At tier `confirmed` what is only probable has the status
+    `probable`, its owner's name, and no entity_id: it is shown, and counts for nobody.
     """
     prepare_entities(reader)
     reader.query(
         f"""create or replace temp table {table} as
-        select a.address_id, a.entity_id, coalesce(e.name, a.entity_id) as name, e.category,
-            coalesce(e.is_custodial, false) as is_custodial, a.status, a.tier, a.confidence, a.role, a.visibility
+        select a.address_id, case when a.is_member then a.entity_id end as entity_id,
+            coalesce(e.name, a.entity_id) as name, e.category, coalesce(e.is_custodial, false) as is_custodial,
+            case when a.is_member then a.status else 'probable' end as status, a.tier, a.confidence, a.role, a.visibility
         from (
-            select * from beliefs.attributions where address_id in ({ids_sql})
+            select *, tier = 'confirmed' or status = 'labelled' or $tier = 'probable' as is_member
+            from beliefs.attributions where address_id in ({ids_sql})
             qualify row_number() over (
                 partition by address_id order by visibility = 'private' desc, confidence desc, entity_id) = 1
         ) a
-        left join known_entities e using (entity_id)
-        where a.tier = 'confirmed' or a.status = 'labelled' or $tier = 'probable'""",
+        left join known_entities e using (entity_id)""",
         {"tier": tier},
     )
 

@@ -72,7 +72,7 @@ def describe_entity(reader: Reader, subject: Subject) -> dict[str, Any] | None:
         "id": subject.entity_id,
         "name": name,
         "category": category,
-        "confidence": own["confidence"] if own else None,
+        "confidence": own["confidence"] if own else _middle_confidence(reader, subject),
         "addresses": _count_addresses(reader, subject),
         "kind": kind,
         "parent": parent,
@@ -87,6 +87,16 @@ def describe_entity(reader: Reader, subject: Subject) -> dict[str, Any] | None:
         "rival": own["rival_entity_id"] if own else None,
         "rival_confidence": own["rival_confidence"] if own else None,
     }
+
+
+def _middle_confidence(reader: Reader, subject: Subject) -> float | None:
+    """Return the median confidence of the entity's addresses at the subject's tier; None for one without any."""
+    rows = reader.query(
+        """select median(confidence) from beliefs.attributions
+        where entity_id = $entity_id and (tier = 'confirmed' or status = 'labelled' or $tier = 'probable')""",
+        {"entity_id": subject.entity_id, "tier": subject.tier},
+    )
+    return None if rows[0][0] is None else round(float(rows[0][0]), 4)
 
 
 def _count_addresses(reader: Reader, subject: Subject) -> int:

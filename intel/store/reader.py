@@ -102,6 +102,10 @@ class Reader:
         known: T = self._known[key]
         return known
 
+    def has_rows(self, table: str) -> bool:
+        """Say whether a table of ours holds anything: most questions about an empty one need no query."""
+        return self.once(("has rows", table), lambda: bool(self.query(f"select 1 from {table} limit 1")))
+
     def fork(self) -> Reader:
         """Return a second reader of the same build, for a stream that must not share this thread's cursor."""
         return Reader(self.store, self.build_id)

@@ -12,7 +12,6 @@ import pytest
 
 import intel
 from intel.errors import UsageError
-from intel.profiler.coverage import merge_blocks
 from intel.profiler.database import Database
 from intel.profiler.postings import parse_window
 from intel.profiler.profile import to_json
@@ -86,7 +85,7 @@ def test_spam_oversize_and_unpriced_stand_apart(db: Database) -> None:
 
 
 def test_titles(db: Database, tmp_path: Path) -> None:
-    assert db.profile("binance").holdings_title == "held for customers"
+    assert db.profile("binance").holdings_title == "held for customers, net flow over the window"
     assert db.profile("alice-fund").holdings_title == "net flow over the window"
     world = build_world()
     ranges = {"dataset": "transfers", "source": "node", "first_block": 0, "last_block": 40, "rows": 1}
@@ -95,6 +94,7 @@ def test_titles(db: Database, tmp_path: Path) -> None:
     write_snapshot(tmp_path / "whole", world)
     with intel.open(tmp_path / "whole") as whole:
         assert whole.profile("alice-fund").holdings_title == "balance"
+        assert whole.profile("binance").holdings_title == "held for customers"
         assert whole.profile("alice-fund", until="2024-03").holdings_title == "balance"
         assert whole.profile("alice-fund", since="2024-03").holdings_title == "net flow over the window"
         assert not any("Only part" in caveat for caveat in whole.profile("alice-fund").caveats)
@@ -173,8 +173,3 @@ def test_a_window_takes_days_months_and_years_whole(
 def test_a_bad_window_is_refused(ends: tuple[str, str | None]) -> None:
     with pytest.raises(UsageError):
         parse_window(*ends)
-
-
-def test_blocks_merge_into_maximal_runs() -> None:
-    assert merge_blocks([(5, 9), (1, 3), (4, 4), (12, 20), (13, 15)]) == [(1, 9), (12, 20)]
-    assert merge_blocks([]) == []
