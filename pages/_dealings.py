@@ -24,6 +24,8 @@ HOLDINGS_NOTE = {
     "balance": "History is whole, so these are balances.",
     "net flow over the window": "Received minus sent over what was seen. Not a balance: history is not whole.",
     "held for customers": "A custodian holds these for its customers; they are not its own wealth.",
+    "held for customers, net flow over the window": "Received minus sent over what was seen, for customers. Not a "
+    "balance: history is not whole.",
 }
 
 

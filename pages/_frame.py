@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 
 from intel.config import read_settings
 from intel.errors import AmbiguousSubject, BadInput, IntelError, NoSnapshot, UnknownSubject, UsageError
-from intel.profiler.coverage import describe_chain, read_coverage
+from intel.profiler.coverage import describe_chain, list_chains_seen
 from intel.store.reader import Reader
 from intel.store.snapshot import current_build
 from pages._words import plain, say_day, say_words
@@ -32,14 +32,14 @@ def _open_build(store: str, build_id: str) -> Reader:
 
 def hold_reader() -> Reader:
     """Return the reader of the build that this session holds; it changes only when the user asks for the newer one."""
-    store = read_settings().store
-    newest = current_build(store)
-    held = st.session_state.setdefault("build_id", newest)
+    store = str(read_settings().store.absolute())
+    if "build_id" not in st.session_state:
+        st.session_state["build_id"] = Reader(store).build_id
     try:
-        return _open_build(str(store.absolute()), held)
+        return _open_build(store, st.session_state["build_id"])
     except NoSnapshot:  # collected meanwhile
-        st.session_state["build_id"] = newest
-        return _open_build(str(store.absolute()), newest)
+        st.session_state["build_id"] = Reader(store).build_id
+        return _open_build(store, st.session_state["build_id"])
 
 
 def _take_newest() -> None:
@@ -54,15 +54,25 @@ def _tell_newer(reader: Reader) -> None:
             st.button("Show the newer build", on_click=_take_newest, type="tertiary", icon=":material/update:")
 
 
-@contextmanager
-def show_page() -> Iterator[Reader]:
-    """Hold one build for the whole page, and tell errors as a message with the next step."""
+def _let_app_lead() -> None:
+    """Start again from app.py where Streamlit took each file of pages/ for a page of its own.
+
+    It does so until app.py has named the pages once: when the first visit of a server follows a deep link.
+    """
+    if PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.rerun()
+
+
+def show_page(show: Callable[[Reader], None]) -> None:
+    """Show a page that holds one build from first to last query; errors become a message with the next step."""
+    _let_app_lead()
     st.html(_STYLE)
     reader: Reader | None = None
     try:
         reader = hold_reader()
         _tell_newer(reader)
-        yield reader
+        show(reader)
     except AmbiguousSubject as error:
         _offer_choice(error)
     except UnknownSubject as error:
@@ -85,7 +95,8 @@ def _offer_choice(error: AmbiguousSubject) -> None:
 def _tell_failure(error: IntelError, show: Callable[..., object], icon: str) -> None:
     show(plain(_begin(error.message)), icon=icon)
     if error.hint:
-        st.markdown(f"**What to do:** {plain(error.hint)}")
+        st.markdown("**What to do**")
+        st.text(error.hint)  # as it is: it may be a command to copy
     link_search("Back to search")
 
 
@@ -105,13 +116,13 @@ def _tell_unknown(error: UnknownSubject, reader: Reader | None) -> None:
         )
         _tell_seen(reader)
     elif error.hint:
-        st.markdown(plain(_begin(error.hint)))
+        st.text(_begin(error.hint))
     link_search("Search again")
 
 
 def _tell_seen(reader: Reader) -> None:
     st.subheader("What this store has seen")
-    for chain in sorted({item.chain for item in read_coverage(reader)}):
+    for chain in list_chains_seen(reader):
         seen = describe_chain(reader, chain)
         blocks = [kind for kind in seen["kinds"] if kind["dataset"] == "transfers"]
         kinds = ", ".join(say_words(kind["kind"] or "any kind") for kind in blocks) or "no transfers"

@@ -105,8 +105,9 @@ def show_figures(profile: Profile) -> None:
         ("First seen", say_day(activity["first_seen"]), "UTC; in the part of history this store saw"),
         ("Last seen", say_day(activity["last_seen"]), "UTC; in the part of history this store saw"),
     )
-    for column, (title, value, note) in zip(st.columns(len(figures)), figures, strict=True):
-        column.metric(title, plain(value), help=note)
+    with st.container(horizontal=True, gap="large"):  # wraps: an exact number is never cut off
+        for title, value, note in figures:
+            st.metric(title, plain(value), help=note, width="content")
 
 
 def show_caveats(profile: Profile) -> None:

@@ -70,9 +70,7 @@ def show_evidence_row(row: Mapping[str, Any]) -> None:
                 st.badge("private", icon=":material/lock:", color="orange")
         st.code(f"{row['left']}\n  {say_words(row['relation'])}\n{row['right']}", language=None)
         if row["tx_hashes"]:
-            st.caption(
-                f"Transactions ({len(row['tx_hashes'])} of {say_count(row['support'])} observations, at most 20)"
-            )
+            st.caption(f"Transactions ({len(row['tx_hashes'])}; at most 20 are kept per row)")
             st.code("\n".join(row["tx_hashes"]), language=None)
 
 
@@ -84,8 +82,8 @@ def show_members(reader: Reader, subject: Subject) -> None:
         key="members",
         name=f"addresses_{subject.name}",
         empty="No address is attributed to it.",
-        columns=("address", "status", "role", "tier", "confidence", "transfers_in", "transfers_out", "first_time",
-                 "last_time", "basis", "reason", "chain"),
+        columns=("address", "chain", "status", "role", "tier", "confidence", "transfers_in", "transfers_out",
+                 "first_time", "last_time", "basis", "reason"),
         opens=("address",),
         note="The busiest first.",
     )  # fmt: skip

@@ -38,12 +38,21 @@ def show_transfers(reader: Reader, subject: Subject, window: Window) -> None:
                 f"Rows {first + 1:,} to {first + page.rows.num_rows:,}, {'newest' if newest_first else 'oldest'} first"
             )
         with st.container(horizontal=True, width="content"):
-            if st.button("Previous", disabled=len(keys) == 1, icon=":material/chevron_left:", key="previous_page"):
-                keys.pop()
-                st.rerun(scope="fragment")
-            if st.button("Next", disabled=page.next_key is None, icon=":material/chevron_right:", key="next_page"):
-                keys.append(page.next_key)
-                st.rerun(scope="fragment")
+            st.button(
+                "Previous",
+                disabled=len(keys) == 1,
+                icon=":material/chevron_left:",
+                key="previous_page",
+                on_click=keys.pop,
+            )
+            st.button(
+                "Next",
+                disabled=page.next_key is None,
+                icon=":material/chevron_right:",
+                key="next_page",
+                on_click=keys.append,
+                args=(page.next_key,),
+            )
             offer_download(f"transfers_{subject.name}", lambda: _stream(reader, subject, wanted), key="transfers")
     if page.rows.num_rows:
         show_table(page.rows, key="transfers", columns=COLUMNS, height=600)

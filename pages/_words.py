@@ -17,12 +17,14 @@ _JOINER = "\u2060"
 STATUS = {
     "labelled": ("Published label", ":material/verified:", "blue", "■ published label"),
     "attributed": ("Attributed by evidence", ":material/account_tree:", "violet", "▲ attributed"),
+    "probable": ("Probably attributed", ":material/contrast:", "violet", "△ probable"),
     "private": ("Private label", ":material/lock:", "orange", "◆ private"),
     "unknown": ("Unknown", ":material/help:", "gray", "○ unknown"),
 }
 STATUS_HELP = {
     "labelled": "A source has published who this is. The labels below name the source.",
     "attributed": "No source names this address. Evidence in the ledger ties it to the entity; see Evidence.",
+    "probable": "Evidence points to this entity, but not firmly enough to count it in.",
     "private": "Said by a user of this store. Not a published claim; it leaves the store only on request.",
     "unknown": "Nothing in this store says whose this is. Unknown is not clean.",
 }

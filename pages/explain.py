@@ -67,8 +67,9 @@ def show_direct(moved: Mapping[str, Any]) -> None:
         ("First", say_time(moved["first_time"])),
         ("Last", say_time(moved["last_time"])),
     )
-    for column, (title, value) in zip(st.columns(4), figures, strict=True):
-        column.metric(title, plain(value))
+    with st.container(horizontal=True, gap="large"):
+        for title, value in figures:
+            st.metric(title, plain(value), width="content")
     if moved["tx_hashes"]:
         with st.expander(f"The first {len(moved['tx_hashes'])} transactions"):
             st.code("\n".join(moved["tx_hashes"]), language=None)
@@ -98,10 +99,14 @@ def show_rows(found: Mapping[str, Any], left: str, right: str) -> None:
     )
 
 
-with show_page() as reader:
+def show_explain(reader: Reader) -> None:
+    """Show the page."""
     st.title("Why are these two linked?")
     one, other = ask_pair()
     if one and other:
         show_answer(reader, one, other)
     else:
         st.caption("Give two subjects: the answer names the evidence between them, and what speaks against it.")
+
+
+show_page(show_explain)

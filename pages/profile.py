@@ -87,10 +87,14 @@ def show_subject(reader: Reader, text: str) -> None:
             show_coverage(profile)
 
 
-with show_page() as reader:
+def show_profile(reader: Reader) -> None:
+    """Show the page."""
     wanted = st.query_params.get("subject", "").strip()
     if wanted:
         show_subject(reader, wanted)
     else:
         st.title("Whose profile?")
         ask_subject(reader)
+
+
+show_page(show_profile)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from intel.profiler.coverage import describe_chain, read_coverage
+from intel.profiler.coverage import describe_chain, list_chains_seen
 from intel.profiler.largest import list_largest
 from intel.profiler.overview import count_contents, list_examples
 from intel.store.reader import Reader
@@ -21,9 +21,10 @@ def show_contents(reader: Reader) -> None:
         ("Named entities", "entities"), ("Labels", "labels"), ("Evidence rows", "evidence"),
     )  # fmt: skip
     st.subheader("This store")
-    for column, (title, name) in zip(st.columns(len(named)), named, strict=True):
-        column.metric(title, say_count(counts[name]))
-    for chain in sorted({item.chain for item in read_coverage(reader) if item.chain}):
+    with st.container(horizontal=True, gap="large"):
+        for title, name in named:
+            st.metric(title, say_count(counts[name]), width="content")
+    for chain in list_chains_seen(reader):
         seen = describe_chain(reader, chain)
         whole = "whole history" if seen["is_whole"] else "part of its history"
         st.caption(f"{plain(chain)}: {say_day(seen['first_time'])} to {say_day(seen['last_time'])}, {whole}")
@@ -43,8 +44,12 @@ def show_starts(reader: Reader) -> None:
             link_subject(example.subject, example.subject, ":material/tag:")
 
 
-with show_page() as reader:
+def show_search(reader: Reader) -> None:
+    """Show the page."""
     st.title("Who is behind this address?")
     ask_subject(reader)
     show_contents(reader)
     show_starts(reader)
+
+
+show_page(show_search)

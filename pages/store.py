@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from intel.profiler.coverage import describe_chain, read_coverage
+from intel.profiler.coverage import describe_chain, list_chains_seen
 from intel.profiler.overview import tabulate_issues
 from intel.profiler.sheets import sheet_coverage, sheet_files, sheet_manifest, sheet_reports
 from intel.store.reader import Reader
@@ -15,7 +15,7 @@ from pages._words import plain, say_day
 
 def show_chains(reader: Reader) -> None:
     """Say in a line per chain what was seen."""
-    chains = sorted({item.chain for item in read_coverage(reader) if item.chain})
+    chains = list_chains_seen(reader)
     if not chains:
         st.caption("No source of this store says which blocks it covers.")
     for chain in chains:
@@ -32,7 +32,8 @@ def show_build(reader: Reader) -> None:
     show_table(sheet_files(reader.manifest.files), key="files")
 
 
-with show_page() as reader:
+def show_store(reader: Reader) -> None:
+    """Show the page."""
     st.title("Coverage and build")
     show_chains(reader)
     show_whole(
@@ -59,3 +60,6 @@ with show_page() as reader:
         empty="No heuristic ran.",
     )
     show_build(reader)
+
+
+show_page(show_store)

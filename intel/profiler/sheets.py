@@ -55,8 +55,8 @@ _EVIDENCE = pa.schema({
 })  # fmt: skip
 _SEEN = pa.schema({
     "chain": pa.string(), "dataset": pa.string(), "kind": pa.string(), "source": pa.string(),
-    "first_block": pa.int64(), "last_block": pa.int64(), "holes": pa.int64(), "missing_blocks": pa.int64(),
-    "first_time": _TIME, "last_time": _TIME, "rows": pa.int64(),
+    "first_block": pa.int64(), "last_block": pa.int64(), "blocks": pa.int64(), "holes": pa.int64(),
+    "missing_blocks": pa.int64(), "first_time": _TIME, "last_time": _TIME,
 })  # fmt: skip
 _REPORT = pa.schema({
     "name": pa.string(), "rows": pa.int64(), "seconds": pa.float64(), "failed": pa.bool_(), "note": pa.string(),
@@ -197,8 +197,7 @@ def sheet_chains(coverage: Mapping[str, Any]) -> pa.Table:
             "dataset": kind["dataset"],
             "kind": kind["kind"],
             "source": ", ".join(kind["sources"]),
-            **{name: kind[name] for name in ("first_block", "last_block", "holes", "missing_blocks", "first_time",
-                                             "last_time", "rows")},
+            **{name: kind[name] for name in _SEEN.names[4:]},
         }
         for chain in coverage["chains"]
         for kind in chain["kinds"]
