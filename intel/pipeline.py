@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from intel import __version__
-from intel.config import Settings
+from intel.config import Settings, data_path
 from intel.entities.attribute import attribute_addresses
 from intel.entities.cluster import build_clusters
 from intel.entities.ontology import resolve_labels
@@ -255,6 +257,17 @@ def _keep_last(con: Connection, table: pa.Table, keys: Sequence[str]) -> pa.Tabl
     return kept
 
 
+@cache
+def code_version() -> str:
+    """Return the release and a digest of the code and data files that decide what a build says."""
+    digest = hashlib.sha256()
+    package = Path(__file__).parent
+    files = [*package.rglob("*.py"), *package.rglob("*.sql"), *data_path("chains.toml").parent.glob("*.toml")]
+    for path in sorted(files, key=lambda p: p.name):
+        digest.update(path.read_bytes())
+    return f"{__version__}+{digest.hexdigest()[:12]}"
+
+
 def build(settings: Settings, *, with_ml: bool = True, full: bool = False) -> Manifest:
     """Make a new snapshot of the lake and the workspace and publish it; return its manifest.
 
@@ -271,7 +284,7 @@ def build(settings: Settings, *, with_ml: bool = True, full: bool = False) -> Ma
         revision = str(workspace.revision())  # first: a label added in between only makes the next build a new one
         private = workspace.labels()
     options = {"ml": str(with_ml)}
-    build_id = name_build(commit.commit_id, revision, __version__, options)
+    build_id = name_build(commit.commit_id, revision, code_version(), options)
     if not full and any(known.build_id == build_id for known in list_builds(settings.store)):
         return republish_build(settings.store, build_id)
     with open_build(settings.store, build_id, memory=settings.memory, threads=settings.threads) as work:
@@ -283,7 +296,7 @@ def build(settings: Settings, *, with_ml: bool = True, full: bool = False) -> Ma
             reports = _form_beliefs(work.con, private)
         created = datetime.now(UTC).isoformat(timespec="seconds")
         told = tuple(asdict(report) for report in reports)
-        manifest = Manifest(build_id, created, commit.commit_id, revision, __version__, options, told)
+        manifest = Manifest(build_id, created, commit.commit_id, revision, code_version(), options, told)
         finished = publish_build(settings.store, work, manifest)
     prune_builds(settings.store)
     return finished

@@ -7,41 +7,31 @@ from typing import Literal
 import pyarrow as pa
 
 from intel.model import MICRO, Counterparty, Subject
-from intel.profiler.postings import ALWAYS, Window, gather_flows
+from intel.profiler.postings import ALWAYS, Window, gather_flows, name_addresses
 from intel.store.reader import Reader
 
 By = Literal["entity", "address"]
 
 
-# Without spam, `flows` holds one row per counterparty, so only what has an owner needs grouping.
-_DEALINGS = """select f.*, o.entity_id, o.name, o.category, o.status, o.visibility
-    from flows f left join owners o on o.address_id = f.counterparty_id
-    where not f.is_spam and not f.is_internal and f.counterparty_id is not null"""
-_ALONE = """select entity_id, name, category, status, visibility, counterparty_id as first_id, 1 as addresses,
-    in_micro_usd, out_micro_usd, transfers_in, transfers_out, unpriced, first_time, last_time from dealings"""
-_FOLDED = """select entity_id, min(name), min(category), max(status), min(visibility), min(counterparty_id), count(*),
-    sum(in_micro_usd)::bigint, sum(out_micro_usd)::bigint, sum(transfers_in)::bigint, sum(transfers_out)::bigint,
-    sum(unpriced)::bigint, min(first_time), max(last_time) from dealings where entity_id is not null group by 1"""
-_PARTIES: dict[By, str] = {
-    "address": _ALONE,
-    "entity": f"{_ALONE} where entity_id is null union all {_FOLDED}",
+# One plain grouping: a union of the owned and the ownerless costs less to run and twice as much to plan.
+_KEYS: dict[By, str] = {
+    "address": "f.counterparty_id",
+    "entity": "o.entity_id, case when o.entity_id is null then f.counterparty_id end",
 }
-_LARGEST_FIRST = "g.in_micro_usd + g.out_micro_usd desc, g.transfers_in + g.transfers_out desc, g.first_id"
-
-
-_LARGEST: dict[By, str] = {
-    by: f"""with dealings as ({_DEALINGS}),
-    parties as ({parties}),
-    largest as (select * from parties g order by {_LARGEST_FIRST} limit $limit)
-    select g.entity_id, g.name, g.category, coalesce(g.status, 'unknown') as status,
-        case when g.addresses = 1 then a.address end as address,
-        case when g.addresses = 1 then a.chain end as chain,
-        g.addresses, g.in_micro_usd, g.out_micro_usd, g.transfers_in + g.transfers_out as transfers,
-        g.transfers_in, g.transfers_out, g.unpriced, g.first_time, g.last_time,
-        coalesce(g.visibility, 'public') as visibility
-    from largest g left join facts.addresses a on a.address_id = g.first_id
-    order by {_LARGEST_FIRST}"""
-    for by, parties in _PARTIES.items()
+_PARTIES: dict[By, str] = {
+    by: f"""select min(o.entity_id) as entity_id, min(o.name) as name, min(o.category) as category,
+        coalesce(max(o.status), 'unknown') as status, min(f.counterparty_id) as first_id, count(*) as addresses,
+        sum(f.in_micro_usd)::bigint as in_micro_usd, sum(f.out_micro_usd)::bigint as out_micro_usd,
+        sum(f.transfers_in + f.transfers_out)::bigint as transfers, sum(f.transfers_in)::bigint as transfers_in,
+        sum(f.transfers_out)::bigint as transfers_out, sum(f.unpriced)::bigint as unpriced,
+        min(f.first_time) as first_time, max(f.last_time) as last_time,
+        coalesce(min(o.visibility), 'public') as visibility
+    from flows f left join owners o on o.address_id = f.counterparty_id
+    where not f.is_spam and not f.is_internal and f.counterparty_id is not null
+    group by {key}
+    order by sum(f.in_micro_usd + f.out_micro_usd) desc, sum(f.transfers_in + f.transfers_out) desc, first_id
+    limit $limit"""
+    for by, key in _KEYS.items()
 }
 
 
@@ -54,7 +44,13 @@ def tabulate_counterparties(
     of the subject are excluded (`count_moves` counts them). USD are micro-dollars of the priced transfers.
     """
     gather_flows(reader, subject, window)
-    return reader.arrow(_LARGEST[by], {"limit": 2**62 if limit is None else limit})
+    return reader.arrow(
+        f"""select g.entity_id, g.name, g.category, g.status, case when g.addresses = 1 then a.address end as address,
+            case when g.addresses = 1 then a.chain end as chain, g.* exclude (entity_id, name, category, status, first_id)
+        from ({_PARTIES[by]}) g left join facts.addresses a on a.address_id = g.first_id
+        order by g.in_micro_usd + g.out_micro_usd desc, g.transfers desc, g.first_id""",
+        {"limit": 2**62 if limit is None else limit},
+    )
 
 
 def rank_counterparties(
@@ -62,13 +58,14 @@ def rank_counterparties(
 ) -> list[Counterparty]:
     """Return the `limit` counterparties with the largest USD turnover."""
     gather_flows(reader, subject, window)
-    rows = reader.records(_LARGEST[by], {"limit": limit})
+    rows = reader.records(_PARTIES[by], {"limit": limit})
+    named = name_addresses(reader, sorted(row["first_id"] for row in rows if row["addresses"] == 1))
     return [
         Counterparty(
             entity_id=row["entity_id"],
             name=row["name"],
-            address=row["address"],
-            chain=row["chain"],
+            address=named[row["first_id"]][1] if row["addresses"] == 1 else None,
+            chain=named[row["first_id"]][0] if row["addresses"] == 1 else None,
             in_usd=row["in_micro_usd"] / MICRO,
             out_usd=row["out_micro_usd"] / MICRO,
             transfers=row["transfers"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from intel.model import Subject
-from intel.profiler.postings import gather_members
+from intel.profiler.postings import gather_members, name_addresses
 from intel.store.reader import Reader
 
 # Every column of an evidence row as the reader sees it: addresses in words, never ids.
@@ -38,15 +38,27 @@ def list_evidence(reader: Reader, subject: Subject, *, limit: int = 100) -> list
     """Return the evidence rows about the subject, the weightiest first, with addresses instead of ids."""
     gather_members(reader, subject)
     about, params = _about(subject)
-    # Naming both ends costs more to plan than to run: it waits until there is something to name.
-    if not reader.query(f"select 1 from ({about}) limit 1", params):
-        return []
-    return reader.records(
-        f"""select {EVIDENCE_COLUMNS} from (
-            select * from ({about}) v order by {EVIDENCE_ORDER} limit $limit) v
-        {EVIDENCE_ENDS} order by {EVIDENCE_ORDER}""",
-        {**params, "limit": limit},
+    rows = reader.records(
+        f"select * from ({about}) v order by {EVIDENCE_ORDER} limit $limit", {**params, "limit": limit}
     )
+    # Joining the names of both ends costs more to plan than looking them up for the rows that are shown.
+    ids = sorted({row[end] for row in rows for end in ("left_id", "right_id") if row[end] is not None})
+    named = name_addresses(reader, ids)
+    return [_name_ends(row, named) for row in rows]
+
+
+def _name_ends(row: dict[str, Any], named: dict[int, tuple[str, str]]) -> dict[str, Any]:
+    left = named.get(row["left_id"], (None, None))
+    right = named.get(row["right_id"], (None, row["right_entity"]))
+    rest = {name: value for name, value in row.items() if name not in ("left_id", "right_id", "weight_is_assumed")}
+    return {
+        "left_chain": left[0],
+        "left": left[1],
+        "right": right[1],
+        "right_chain": right[0],
+        **rest,
+        "weight_is_assumed": row["weight_is_assumed"] is not False,
+    }
 
 
 def count_evidence(reader: Reader, subject: Subject) -> dict[str, int]:

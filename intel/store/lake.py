@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ import pyarrow as pa
 from deltalake import DeltaTable, WriterProperties, write_deltalake
 from deltalake.exceptions import DeltaError
 
-from intel.errors import StoreError
+from intel.errors import StoreError, UsageError
 from intel.store.connection import Connection, ReadError, open_connection
 from intel.store.ddl import read_tables
 
@@ -25,6 +26,8 @@ from intel.store.ddl import read_tables
 _WRITER = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=1_000_000)
 # Log files are kept: a version a commit row names must stay readable until `prune` retires it.
 _CONFIGURATION = {"delta.checkpointInterval": "50"}
+# What the Delta library takes for something else in a path, however it is written.
+_UNUSABLE = re.compile(r"[\[\]]|%[0-9A-Fa-f]{2}")
 _DAMAGED = "restore the store from a backup, or ingest again into a new store"
 
 
@@ -67,6 +70,10 @@ class Lake:
     def __init__(self, store: Path) -> None:
         self.store = store
         self.path = store / "lake"
+        if _UNUSABLE.search(str(self.path.absolute())):
+            raise UsageError(
+                f"a store cannot lie at {store}", "name a folder without [, ] and % followed by two digits"
+            )
 
     def head(self) -> Commit | None:
         """Return the newest commit, or None for an empty lake."""
@@ -77,10 +84,10 @@ class Lake:
         """Return all commits, oldest first."""
         if not self.exists("commits"):
             return []
-        files = self.open_table("commits").file_uris()
+        files = self._list_files("commits", None)
         con = open_connection(threads=1)
         with name_damage("lake table commits"):
-            con.read_parquet(files).to_view("commits")
+            con.read_parquet(_escape_globs(files)).to_view("commits")
             rows = con.execute(
                 "select commit_id, recorded_at, command, run_id, tables, rows, bad_rows from commits "
                 "order by recorded_at, commit_id"
@@ -91,7 +98,11 @@ class Lake:
     def files(self, table: str, commit: Commit | None) -> list[str]:
         """Return the Parquet files of `table` as of `commit` (sorted by age); none where it was empty then."""
         version = commit.tables.get(table) if commit else None
-        return self.open_table(table, version).file_uris() if version is not None else []
+        return self._list_files(table, version) if version is not None else []
+
+    def _list_files(self, table: str, version: int | None) -> list[str]:
+        # The library gives URIs, in which a space is %20; our tables have no folders inside, so the name will do.
+        return [str(self.path / table / Path(uri).name) for uri in self.open_table(table, version).file_uris()]
 
     def attach(self, con: Connection, commit: Commit | None, *, prefix: str = "lake_") -> None:
         """Create one temporary view per lake table on `con`, named prefix + table, all as of `commit`."""
@@ -101,10 +112,10 @@ class Lake:
     def attach_table(self, con: Connection, table: str, version: int | None, *, prefix: str = "lake_") -> None:
         """Create the view of one table at one version; an empty table with its columns where there are no rows."""
         name = f"{prefix}{table}"
-        files = self.open_table(table, version).file_uris() if version is not None else []
+        files = self._list_files(table, version) if version is not None else []
         if files:
             with name_damage(f"lake table {table}"):
-                con.read_parquet(files).to_view(f"{name}_files", replace=True)
+                con.read_parquet(_escape_globs(files)).to_view(f"{name}_files", replace=True)
             con.execute(f"create or replace temp view {name} as select * from {name}_files")
         else:
             con.execute(f"create or replace temp table {name}_empty ({read_tables()['lake'][table]}\n)")
@@ -132,17 +143,21 @@ class Lake:
             if wanted is None:
                 if delta.file_uris():
                     delta.delete()
-            elif delta.version() != wanted and sorted(delta.file_uris()) != sorted(self.files(table, head)):
+            elif delta.version() != wanted and sorted(self._list_files(table, None)) != sorted(self.files(table, head)):
                 delta.restore(wanted)
 
     def exists(self, table: str) -> bool:
         """Say whether a table was ever written."""
-        return DeltaTable.is_deltatable(str(self.path / table))
+        return DeltaTable.is_deltatable(self.locate(table))
+
+    def locate(self, table: str) -> str:
+        """Return a table's URI: a plain path with % or # in it would mean another one to the Delta library."""
+        return (self.path / table).absolute().as_uri()
 
     def open_table(self, table: str, version: int | None = None) -> DeltaTable:
         """Open a table at a version, the newest (committed or not) by default; StoreError when it is damaged."""
         try:
-            return DeltaTable(str(self.path / table), version=version)
+            return DeltaTable(self.locate(table), version=version)
         except DeltaError as error:
             raise StoreError(f"lake table {table} cannot be read: {error}", _DAMAGED) from error
 
@@ -169,7 +184,7 @@ class LakeRun:
         self._write(table, rows, predicate, "overwrite")
 
     def _write(self, table: str, rows: pa.RecordBatchReader | pa.Table, predicate: str | None, mode: str) -> None:
-        path = str(self.lake.path / table)
+        path = self.lake.locate(table)
         fresh = not self.lake.exists(table)
         settings = {"writer_properties": _WRITER, "configuration": _CONFIGURATION if fresh else None}
         with _name_failures(table):
@@ -192,11 +207,15 @@ class LakeRun:
         }  # fmt: skip
         with _name_failures("commits"):
             write_deltalake(
-                str(self.lake.path / "commits"), pa.table(row, schema=lake_schema("commits")), mode="append",
+                self.lake.locate("commits"), pa.table(row, schema=lake_schema("commits")), mode="append",
                 writer_properties=_WRITER,
             )  # fmt: skip
         self.committed = commit
         return commit
+
+
+def _escape_globs(files: list[str]) -> list[str]:
+    return [re.sub(r"([*?])", r"[\1]", file) for file in files]
 
 
 def quote_literal(text: str) -> str:
