@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from intel.errors import StoreError
+from intel.errors import StoreError, UsageError
 from intel.store import open_connection
 from intel.store.lake import Lake, LakeRun, lake_schema, quote_literal
 
@@ -90,6 +90,23 @@ def test_a_source_of_any_name_replaces_its_own_rows_only(lake: Lake, source: str
         ("A", 2.0, source),
         ("B", 1.0, "book"),
     ]
+
+
+@pytest.mark.parametrize("name", ["my store", "it's", "st*r", "what?", "näive 🙂", "100%", "a#b", "a&b;c", 'q"q', "-x"])
+def test_a_store_lies_where_its_user_wants_it(tmp_path: Path, name: str) -> None:
+    lake = Lake(tmp_path / name)
+    write(lake, lambda run: run.append("prices", as_prices(price("A", 1.0))))
+    stop(lake, ACTS["replace all"])
+    write(lake, lambda run: run.append("prices", as_prices(price("B", 1.0))))
+    assert symbols(lake) == ["A", "B"]
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", ["store[1]", "a%20b"])
+def test_a_store_that_delta_could_not_find_again_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="cannot lie at") as caught:
+        Lake(tmp_path / name)
+    assert "[" in caught.value.hint
 
 
 def test_each_commit_names_a_version_of_every_table(lake: Lake) -> None:
