@@ -111,8 +111,8 @@ def build_facts(folder: Path) -> dict[str, float]:
         ends = "block_time, block_number, position, token, value_raw"
         with measure("DuckDB: bare sort of postings, from the lake") as texts:
             work.con.execute(
-                f"create table sorted.a as select * from (select sender as address, -1 as direction, receiver as other, "
-                f"{ends} from lake_transfers union all select receiver, 1, sender, {ends} from lake_transfers) "
+                "create table sorted.a as select * from (select sender as address, -1 as direction, "
+                f"receiver as other, {ends} from lake_transfers union all select receiver, 1, sender, {ends} from lake_transfers) "
                 "order by address, block_time, block_number, position"
             )
         work.con.execute("create table sorted.b as from facts.postings order by transfer_id, direction")
@@ -134,7 +134,7 @@ def build_all(folder: Path) -> dict[str, float]:
 
 def query_profiles(folder: Path) -> dict[str, float]:
     """Profiles of ordinary addresses and of the largest entity, in a fresh process, imports not counted."""
-    import intel  # noqa: PLC0415  # imports are not part of the figure
+    import intel  # imports are not part of the figure
 
     db = intel.open(folder / "store")
     db.profile("0x" + "00" * 20)

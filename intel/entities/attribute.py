@@ -205,21 +205,21 @@ order by a.entity_id, a.address_id
 # A probability stands only where it was measured: none is, so far.
 _ROLES = """
 insert into beliefs.roles by name
-select address_id, role, min(basis) as basis
+select address_id, role, basis, visibility
 from (
-    select address_id, role, array_to_string(basis, ', ') as basis
+    select address_id, role, array_to_string(basis, ', ') as basis, visibility
     from beliefs.attributions
     where address_id is not null and role is not null
     union all
-    select d.address_id, 'token_contract', 'transfers of this token'
+    select d.address_id, 'token_contract', 'transfers of this token', 'public'
     from facts.addresses d
     join facts.assets a on a.chain = d.chain and a.token = d.address
     union all
-    select address_id, case when kind = 'system' then 'null' else kind end, 'ledger: ' || reason
+    select address_id, case when kind = 'system' then 'null' else kind end, 'ledger: ' || reason, 'public'
     from beliefs.services
     where kind in ('miner', 'multisender', 'system')
 )
-group by address_id, role
+qualify row_number() over (partition by address_id, role order by visibility desc, basis) = 1
 order by address_id, role
 """
 

@@ -46,7 +46,8 @@ def tabulate_counterparties(
     gather_flows(reader, subject, window)
     return reader.arrow(
         f"""select g.entity_id, g.name, g.category, g.status, case when g.addresses = 1 then a.address end as address,
-            case when g.addresses = 1 then a.chain end as chain, g.* exclude (entity_id, name, category, status, first_id)
+            case when g.addresses = 1 then a.chain end as chain,
+            g.* exclude (entity_id, name, category, status, first_id)
         from ({_PARTIES[by]}) g left join facts.addresses a on a.address_id = g.first_id
         order by g.in_micro_usd + g.out_micro_usd desc, g.transfers desc, g.first_id""",
         {"limit": 2**62 if limit is None else limit},

@@ -29,7 +29,8 @@ def _read_ranges(reader: Reader) -> tuple[CoverageRange, ...]:
 def describe_coverage(reader: Reader, chains: Sequence[str]) -> dict[str, Any]:
     """Return what was seen of each chain: per dataset and kind the exact ranges (all sources together) and the holes.
 
-    `ranges` holds the first 20 runs of blocks; `read_coverage` has all, source by source. `chains[].is_whole`: native, internal, erc20 and fee are covered from block 0 on without a hole.
+    `ranges` holds the first 20 runs of blocks; `read_coverage` has all, source by source. `chains[].is_whole`: native,
+    internal, erc20 and fee are covered from block 0 on without a hole.
     """
     return {"chains": [describe_chain(reader, chain) for chain in chains]}
 

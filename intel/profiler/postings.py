@@ -184,7 +184,8 @@ def fill_owners(reader: Reader, ids_sql: str, tier: str, *, table: str = "owners
         f"""create or replace temp table {table} as
         select a.address_id, case when a.is_member then a.entity_id end as entity_id,
             coalesce(e.name, a.entity_id) as name, e.category, coalesce(e.is_custodial, false) as is_custodial,
-            case when a.is_member then a.status else 'probable' end as status, a.tier, a.confidence, a.role, a.visibility
+            case when a.is_member then a.status else 'probable' end as status, a.tier, a.confidence, a.role,
+            a.visibility
         from (
             select *, tier = 'confirmed' or status = 'labelled' or $tier = 'probable' as is_member
             from beliefs.attributions where address_id in ({ids_sql})

@@ -290,7 +290,7 @@ create table beliefs.attributions (
     valid_from timestamp, valid_to timestamp, visibility varchar
 );
 
-create table beliefs.roles (address_id bigint, role varchar, probability double, basis varchar);
+create table beliefs.roles (address_id bigint, role varchar, probability double, basis varchar, visibility varchar);
 
 -- Names that did not resolve, names that clash: what the ontology's keeper should look at.
 create table beliefs.ontology_report (kind varchar, text varchar, candidates varchar, addresses bigint, hint varchar);

@@ -9,7 +9,6 @@ import pyarrow as pa
 import pytest
 
 from intel.entities.ontology import resolve_labels
-from intel.entities.search import find_entities
 from intel.sources.categories import load_trust_scale
 from intel.store import Connection, open_connection
 from intel.store.ddl import create_tables
@@ -223,20 +222,3 @@ def test_rows_in_any_order_give_the_same_beliefs() -> None:
     for table in ("labels", "entities", "entity_names", "anchors", "ontology_report"):
         query = f"select * from beliefs.{table}"
         assert there.execute(query).fetchall() == back.execute(query).fetchall(), table
-
-
-def test_search_finds_exact_then_beginnings_then_likeness() -> None:
-    con = build(
-        [
-            {"address": A, "entity": "Binance", "category": "exchange"},
-            {"address": B, "entity": "Binance US", "category": "exchange"},
-            {"address": C, "entity": "HTX", "category": "exchange"},
-        ]
-    )
-    assert [m.entity_id for m in find_entities(con, "binance")] == ["binance", "binance-us"]
-    assert find_entities(con, "Binance 14", 1)[0].score == 1
-    assert find_entities(con, "Huobi")[0].entity_id == "htx"
-    assert find_entities(con, "bina", 1)[0].entity_id == "binance"
-    assert find_entities(con, "binanse", 1)[0].entity_id == "binance"
-    assert find_entities(con, "zzzz") == []
-    assert find_entities(con, "'; drop table x; --") == []
