@@ -112,7 +112,8 @@ def build_facts(folder: Path) -> dict[str, float]:
         with measure("DuckDB: bare sort of postings, from the lake") as texts:
             work.con.execute(
                 "create table sorted.a as select * from (select sender as address, -1 as direction, "
-                f"receiver as other, {ends} from lake_transfers union all select receiver, 1, sender, {ends} from lake_transfers) "
+                f"receiver as other, {ends} from lake_transfers "
+                f"union all select receiver, 1, sender, {ends} from lake_transfers) "
                 "order by address, block_time, block_number, position"
             )
         work.con.execute("create table sorted.b as from facts.postings order by transfer_id, direction")
@@ -187,9 +188,8 @@ def main() -> int:
     print(f"facts / bare sort of ids           {facts['wall'] / facts['ids']:8.2f}")
     print(f"peak memory, ingest, facts, build  {taken['gb']:6.2f}, {facts['gb']:.2f}, {whole['gb']:.2f} GB  (under 8)")
     print(f"whole build                        {whole['wall']:8.1f} s")
-    print(
-        f"profile, ordinary address, median  {asked['median'] * 1e3:8.1f} ms (under 50), p95 {asked['p95'] * 1e3:.1f} ms"
-    )
+    median, p95 = asked["median"] * 1e3, asked["p95"] * 1e3
+    print(f"profile, ordinary address, median  {median:8.1f} ms (under 50), p95 {p95:.1f} ms")
     print(
         f"profile, largest entity            {asked['largest']:8.2f} s  (under 1), windowed {asked['windowed']:.2f} s"
     )

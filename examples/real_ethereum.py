@@ -46,9 +46,8 @@ def fill_store(store: Path, mirror: Path) -> None:
         started = time.perf_counter()
         report = step()
         rows = ", ".join(f"{count:,} {table}" for table, count in report.rows.items())
-        say(
-            f"{name}: {rows}; {report.bad_rows:,} bad rows ({report.bad_share:.2%}), {time.perf_counter() - started:.1f} s"
-        )
+        seconds = time.perf_counter() - started
+        say(f"{name}: {rows}; {report.bad_rows:,} bad rows ({report.bad_share:.2%}), {seconds:.1f} s")
     started = time.perf_counter()
     manifest = pipeline.build(settings)
     say(f"build {manifest.build_id}: {time.perf_counter() - started:.1f} s")

@@ -20,6 +20,12 @@ TRANSFER_KINDS = COUNTED_KINDS + UNRESOLVED_KINDS
 
 DATASETS = ("transfers", "transactions", "blocks", "edges", "events", "tokens", "prices", "assets", "labels", "actors")
 
+# Addresses that nobody owns: the ledger's own bookkeeping.
+SYSTEM_ADDRESSES: Mapping[str, str] = {
+    "0x" + "0" * 40: "Null address: mints and burns",
+    "0x" + "0" * 36 + "dead": "Burn address",
+}
+
 OVERSIZE = 10**37  # base units; a token with any value or sum of this size is listed but never summed
 MICRO = 1_000_000  # micro-dollars per dollar
 
@@ -180,7 +186,7 @@ class Counterparty:
     transfers_in: int = 0
     transfers_out: int = 0
     category: str | None = None
-    status: str = "unknown"  # labelled | attributed | probable (named, but not at the tier asked for) | unknown
+    status: str = "unknown"  # labelled, attributed, probable (not at the tier asked for), system, unknown
 
 
 @dataclass(frozen=True, slots=True)

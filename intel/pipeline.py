@@ -342,14 +342,14 @@ def make_demo(settings: Settings, *, transfers: int = 200_000, preset: str = "de
     if Lake(settings.store).head() is not None:
         raise StoreError(f"the store {settings.store} already holds data", "name another with --store, or remove it")
     world = generate_world(WorldSettings(transfers=transfers, preset=preset, seed=seed))
+    truth = settings.store.with_name(settings.store.name + ".truth")
+    truth.mkdir(parents=True, exist_ok=True)
+    for name, table in world.truth.items():
+        pq.write_table(table, truth / f"{name}.parquet")
     with Lake(settings.store).write(f"demo --transfers {transfers} --preset {preset} --seed {seed}") as run:
         for name in _WORLD:
             run.append(name, pa.RecordBatchReader.from_batches(lake_schema(name), world.batches(name)))
         seen = [asdict(one) for one in world.coverage if one.dataset in COVERED]
         run.replace("coverage", pa.Table.from_pylist(seen, schema=lake_schema("coverage")))
         run.commit(rows=len(world.ledger.transfers), bad_rows=0)
-    truth = settings.store.with_name(settings.store.name + ".truth")
-    truth.mkdir(parents=True, exist_ok=True)
-    for name, table in world.truth.items():
-        pq.write_table(table, truth / f"{name}.parquet")
     return build(settings)

@@ -71,6 +71,7 @@ def _list_facts(subject: Subject, entity: Mapping[str, Any] | None, role: Mappin
             facts += [f"tier: {entity['tier']}", f"confidence {say_share(entity['confidence'])}"]
         else:
             facts += [f"{say_count(entity['addresses'])} addresses", f"members: {entity['tier']}"]
+            facts += [f"median confidence {say_share(entity['confidence'])}"] if entity["confidence"] else []
     elif role is not None:
         likely = "" if role["probability"] is None else f" ({say_share(role['probability'])})"
         facts.append(f"behaves like: {say_words(role['name'])}{likely}")

@@ -19,6 +19,7 @@ STATUS = {
     "attributed": ("Attributed by evidence", ":material/account_tree:", "violet", "▲ attributed"),
     "probable": ("Probably attributed", ":material/contrast:", "violet", "△ probable"),
     "private": ("Private label", ":material/lock:", "orange", "◆ private"),
+    "system": ("Part of the ledger", ":material/settings:", "gray", "● ledger"),
     "unknown": ("Unknown", ":material/help:", "gray", "○ unknown"),
 }
 STATUS_HELP = {
@@ -26,6 +27,7 @@ STATUS_HELP = {
     "attributed": "No source names this address. Evidence in the ledger ties it to the entity; see Evidence.",
     "probable": "Evidence points to this entity, but not firmly enough to count it in.",
     "private": "Said by a user of this store. Not a published claim; it leaves the store only on request.",
+    "system": "An address of the protocol itself, such as the null address of mints and burns.",
     "unknown": "Nothing in this store says whose this is. Unknown is not clean.",
 }
 

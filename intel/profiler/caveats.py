@@ -64,7 +64,7 @@ def _say_dates(kind: Mapping[str, Any]) -> str:
 def _say_membership(subject: Subject, profile: Profile) -> Iterator[str]:
     if subject.left_out:
         what = "probable address is" if subject.left_out == 1 else "probable addresses are"
-        yield f"{subject.left_out:,} {what} left out; tier `probable` takes them in."
+        yield f"{subject.left_out:,} {what} left out; the tier named probable takes them in."
     chains = sorted({item.chain for item in subject.addresses if item.chain})
     if subject.kind == "address" and len(chains) > 1:
         yield f"The same hex is used on {', '.join(chains)}; it is one owner for a key, but need not be for a contract."

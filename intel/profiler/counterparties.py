@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 
-from intel.model import MICRO, Counterparty, Subject
+from intel.model import MICRO, SYSTEM_ADDRESSES, Counterparty, Subject
 from intel.profiler.postings import ALWAYS, Window, gather_flows, name_addresses
 from intel.store.reader import Reader
 
@@ -45,12 +45,18 @@ def tabulate_counterparties(
     """
     gather_flows(reader, subject, window)
     return reader.arrow(
-        f"""select g.entity_id, g.name, g.category, g.status, case when g.addresses = 1 then a.address end as address,
+        f"""select g.entity_id, coalesce(g.name, s.name) as name, g.category,
+            case when g.name is null and s.name is not null then 'system' else g.status end as status, case when g.addresses = 1 then a.address end as address,
             case when g.addresses = 1 then a.chain end as chain,
             g.* exclude (entity_id, name, category, status, first_id)
         from ({_PARTIES[by]}) g left join facts.addresses a on a.address_id = g.first_id
+        left join (select unnest($system) as address, unnest($names) as name) s on s.address = a.address
         order by g.in_micro_usd + g.out_micro_usd desc, g.transfers desc, g.first_id""",
-        {"limit": 2**62 if limit is None else limit},
+        {
+            "limit": 2**62 if limit is None else limit,
+            "system": list(SYSTEM_ADDRESSES),
+            "names": list(SYSTEM_ADDRESSES.values()),
+        },
     )
 
 
@@ -61,19 +67,22 @@ def rank_counterparties(
     gather_flows(reader, subject, window)
     rows = reader.records(_PARTIES[by], {"limit": limit})
     named = name_addresses(reader, sorted(row["first_id"] for row in rows if row["addresses"] == 1))
-    return [
-        Counterparty(
-            entity_id=row["entity_id"],
-            name=row["name"],
-            address=named[row["first_id"]][1] if row["addresses"] == 1 else None,
-            chain=named[row["first_id"]][0] if row["addresses"] == 1 else None,
-            in_usd=row["in_micro_usd"] / MICRO,
-            out_usd=row["out_micro_usd"] / MICRO,
-            transfers=row["transfers"],
-            transfers_in=row["transfers_in"],
-            transfers_out=row["transfers_out"],
-            category=row["category"],
-            status=row["status"],
-        )
-        for row in rows
-    ]
+    return [_read_party(row, named) for row in rows]
+
+
+def _read_party(row: dict[str, Any], named: dict[int, tuple[str, str]]) -> Counterparty:
+    chain, address = named[row["first_id"]] if row["addresses"] == 1 else (None, None)
+    system = SYSTEM_ADDRESSES.get(address or "") if row["name"] is None else None
+    return Counterparty(
+        entity_id=row["entity_id"],
+        name=row["name"] or system,
+        address=address,
+        chain=chain,
+        in_usd=row["in_micro_usd"] / MICRO,
+        out_usd=row["out_micro_usd"] / MICRO,
+        transfers=row["transfers"],
+        transfers_in=row["transfers_in"],
+        transfers_out=row["transfers_out"],
+        category=row["category"],
+        status="system" if system else row["status"],
+    )
