@@ -46,7 +46,8 @@ def tabulate_counterparties(
     gather_flows(reader, subject, window)
     return reader.arrow(
         f"""select g.entity_id, coalesce(g.name, s.name) as name, g.category,
-            case when g.name is null and s.name is not null then 'system' else g.status end as status, case when g.addresses = 1 then a.address end as address,
+            case when g.name is null and s.name is not null then 'system' else g.status end as status,
+            case when g.addresses = 1 then a.address end as address,
             case when g.addresses = 1 then a.chain end as chain,
             g.* exclude (entity_id, name, category, status, first_id)
         from ({_PARTIES[by]}) g left join facts.addresses a on a.address_id = g.first_id
