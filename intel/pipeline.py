@@ -35,7 +35,7 @@ from intel.sources.parsed import Parsed, merge_parsed
 from intel.sources.prices import read_prices
 from intel.sources.tokens import read_assets, read_tokens
 from intel.sources.world import WorldSettings, generate_world
-from intel.store import Connection, MemoryExceeded, ReadError, open_connection
+from intel.store import Connection, DatabaseError, MemoryExceeded, is_read_error, open_connection
 from intel.store.lake import Lake, LakeRun, lake_schema, lock_file
 from intel.store.snapshot import (
     Manifest,
@@ -112,7 +112,9 @@ def _stage_files(con: Connection, files: Sequence[Path], chain: str | None, data
             for part in (layout, *layout.also):
                 table = stage_rows(con, raw, part, chain=chain, now=now, is_part=part is not layout)
                 staged += [table] if table else []
-        except ReadError as error:
+        except DatabaseError as error:
+            if not is_read_error(error):
+                raise
             names = ", ".join(str(path) for path in raw.files[:3])
             first = str(error).splitlines()[0]
             hint = "the file may be damaged; nothing of this run was taken, leave it out and run again"
@@ -309,7 +311,9 @@ def _name_failures() -> Iterator[None]:
     except MemoryExceeded as error:
         first = str(error).splitlines()[0]
         raise StoreError(f"the build needs more memory than allowed: {first}", "raise --memory") from error
-    except ReadError as error:
+    except DatabaseError as error:
+        if not is_read_error(error):
+            raise
         hint = "a file of the lake may be damaged, or the disk full; the build of before stays current"
         raise StoreError(f"the build stopped: {str(error).splitlines()[0]}", hint) from error
 
@@ -351,5 +355,5 @@ def make_demo(settings: Settings, *, transfers: int = 200_000, preset: str = "de
             run.append(name, pa.RecordBatchReader.from_batches(lake_schema(name), world.batches(name)))
         seen = [asdict(one) for one in world.coverage if one.dataset in COVERED]
         run.replace("coverage", pa.Table.from_pylist(seen, schema=lake_schema("coverage")))
-        run.commit(rows=len(world.ledger.transfers), bad_rows=0)
+        run.commit(rows=len(world.ledger.transfers["kind"]), bad_rows=0)
     return build(settings)

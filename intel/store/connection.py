@@ -10,7 +10,12 @@ Connection = duckdb.DuckDBPyConnection
 DatabaseError = duckdb.Error
 MemoryExceeded = duckdb.OutOfMemoryException
 # What a damaged file raises; a mistake in our own SQL must not pass for one.
-ReadError = (duckdb.IOException, duckdb.InvalidInputException, duckdb.DataError, duckdb.SerializationException)
+_READ_ERRORS = (duckdb.IOException, duckdb.InvalidInputException, duckdb.DataError, duckdb.SerializationException)
+
+
+def is_read_error(error: duckdb.Error) -> bool:
+    """Say whether a file could not be read: nonsense in the middle of a Parquet file raises no more than an Error."""
+    return isinstance(error, _READ_ERRORS) or type(error) is duckdb.Error
 
 
 def open_connection(*, memory: str = "8GB", threads: int = 2, spill: Path | None = None) -> Connection:

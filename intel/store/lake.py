@@ -19,7 +19,7 @@ from deltalake import DeltaTable, WriterProperties, write_deltalake
 from deltalake.exceptions import DeltaError
 
 from intel.errors import StoreError, UsageError
-from intel.store.connection import Connection, ReadError, open_connection
+from intel.store.connection import Connection, DatabaseError, is_read_error, open_connection
 from intel.store.ddl import read_tables
 
 # Level 1: on ledger rows zstd's higher levels cost twice the time for 4 % of the size.
@@ -228,7 +228,9 @@ def name_damage(what: str) -> Iterator[None]:
     """Turn DuckDB's failure to read a damaged or missing file of the lake into a StoreError that names `what`."""
     try:
         yield
-    except ReadError as error:
+    except DatabaseError as error:
+        if not is_read_error(error):
+            raise
         raise StoreError(f"{what} cannot be read: {str(error).splitlines()[0]}", _DAMAGED) from error
 
 
