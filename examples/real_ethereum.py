@@ -68,7 +68,7 @@ def main() -> int:
     if not (store / "current").exists():
         fill_store(store, mirror)
     for subject in SUBJECTS:
-        subprocess.run([sys.executable, "-m", "intel.cli", "profile", subject, "--store", str(store)], check=True)
+        subprocess.run([sys.executable, "-m", "intel", "profile", subject, "--store", str(store)], check=True)
     return 0
 
 

@@ -30,7 +30,7 @@ _CLAIM = (
 
 
 def find_anchors(con: Connection, catalogue: Catalogue) -> None:
-    """Fill beliefs.anchors from temp table ontology_labels, beliefs.entities and facts.addresses.
+    """Fill beliefs.anchors and listings from temp table ontology_labels, beliefs.entities and facts.addresses.
 
     Public labels alone make the public anchors; where a private label speaks of an address, all labels together make
     a second, private row. Only owners anchor: a list never does.
@@ -59,6 +59,7 @@ def find_anchors(con: Connection, catalogue: Catalogue) -> None:
         where l.category = 'exchange_deposit' and l.visibility = 'public'
     """)
     con.execute(_ANCHORS_SQL, {"rise": load_trust_scale().rise})
+    con.execute(_LISTINGS_SQL.format(any_evm=ANY_EVM))
     for name in ("anchor_claims", "anchor_deposits"):
         con.execute(f"drop table {name}")
     for name in ("anchor_entities", "anchor_chains", "anchor_trust"):
@@ -90,6 +91,16 @@ def _register_lookups(con: Connection, catalogue: Catalogue) -> None:
         ),
     )
 
+
+_LISTINGS_SQL = """
+    insert into beliefs.listings
+    select distinct a.address_id, l.category, l.source, l.label, l.source_date, l.visibility
+    from ontology_labels l join facts.addresses a on a.address = l.address
+    left join anchor_chains f on f.chain = a.chain
+    where l.category_kind = 'list' and (a.chain = l.chain
+        or (l.chain = '{any_evm}' and (f.family = 'evm' or starts_with(a.chain, 'eip155:'))))
+    order by a.address_id, l.category, l.source, l.label, l.source_date
+"""
 
 _ANCHORS_SQL = """
     insert into beliefs.anchors

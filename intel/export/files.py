@@ -169,6 +169,8 @@ _TABLES = {
     "labels": f"""select chain, address, entity_id, entity, label, category, source, source_ref, url, licence,
             source_date, confidence, level, origin, valid_from, valid_to, visibility
         from beliefs.labels where {_SHOWN} order by all""",
+    # What the keeper of data/ontology.toml should look at; made of public claims alone.
+    "ontology": "select kind, text, candidates, addresses, hint from beliefs.ontology_report order by all",
 }
 _ISSUES = """select run_id, dataset, source, file, row_number, code, column_name, value, hint, kept, rows
     from lake_issues order by all"""

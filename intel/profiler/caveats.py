@@ -14,6 +14,7 @@ def list_caveats(reader: Reader, subject: Subject, profile: Profile) -> list[str
     """Return the caveats in plain sentences, the ones about what was seen first."""
     gather_moves(reader, subject, Window(profile.coverage["since"], profile.coverage["until"]))
     return [
+        *_say_listings(profile),
         *_say_what_was_seen(profile),
         *_say_membership(subject, profile),
         *_say_events(reader),
@@ -30,6 +31,15 @@ def list_caveats(reader: Reader, subject: Subject, profile: Profile) -> list[str
 def _count(number: int, one: str, many: str | None = None) -> str:
     """Return `1 transfer` or `2,000 transfers`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def _say_listings(profile: Profile) -> Iterator[str]:
+    for row in profile.extra["listings"]:
+        where = "A private list names" if row["visibility"] == "private" else "Published lists name"
+        what = str(row["category"]).replace("_", " ")
+        since = f", since {row['since']}" if row["since"] else ""
+        told = f"{', '.join(row['sources'])}{since}"
+        yield f"{where} {_count(row['addresses'], 'address', 'addresses')} of this subject under {what} ({told})."
 
 
 def _say_what_was_seen(profile: Profile) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from intel.model import Subject
-from intel.profiler.postings import prepare_entities
+from intel.profiler.postings import gather_members, prepare_entities
 from intel.store.reader import Reader
 
 # One address, so that the zone maps of the table, which is sorted by address, can do their work.
@@ -39,6 +39,19 @@ def list_labels(reader: Reader, subject: Subject, *, limit: int = 100) -> list[d
         order by c.level desc nulls last, c.source, c.chain, c.address, c.label, c.entity, c.source_ref
         limit $limit""",
         {**params, "limit": limit},
+    )
+
+
+def list_listings(reader: Reader, subject: Subject) -> list[dict[str, Any]]:
+    """Return which published lists name addresses of the subject: category, addresses, sources, since, visibility."""
+    if not reader.has_rows("beliefs.listings"):
+        return []
+    gather_members(reader, subject)
+    return reader.records(
+        """select category, count(distinct address_id) as addresses, list(distinct source order by source) as sources,
+            min(source_date) as since, visibility
+        from beliefs.listings where address_id in (select address_id from members)
+        group by category, visibility order by addresses desc, category, visibility"""
     )
 
 

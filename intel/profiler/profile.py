@@ -16,7 +16,7 @@ from intel.profiler.evidence import list_evidence
 from intel.profiler.exchanges import list_exchange_usage
 from intel.profiler.explain import list_attributions
 from intel.profiler.holdings import list_holdings, name_holdings
-from intel.profiler.labels import list_labels
+from intel.profiler.labels import list_labels, list_listings
 from intel.profiler.postings import ALWAYS, Window, gather_members, prepare_entities
 from intel.store.reader import Reader
 
@@ -45,7 +45,11 @@ def build_profile(
         coverage={"since": window.since, "until": window.until, **describe_coverage(reader, chains)},
         caveats=(),
         build_id=reader.build_id,
-        extra={**count_moves(reader, subject, window), "is_custodial": is_custodial},
+        extra={
+            **count_moves(reader, subject, window),
+            "is_custodial": is_custodial,
+            "listings": list_listings(reader, subject),
+        },
     )
     return replace(profile, caveats=tuple(list_caveats(reader, subject, profile)))
 
@@ -152,6 +156,7 @@ def to_json(profile: Profile) -> dict[str, Any]:
         "entity": profile.entity,
         "role": profile.role,
         "labels": profile.labels,
+        "listings": profile.extra["listings"],
         "holdings_title": profile.holdings_title,
         "holdings": [_holding_json(item) for item in profile.holdings],
         "counterparties": [_counterparty_json(item) for item in profile.counterparties],

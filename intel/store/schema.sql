@@ -256,6 +256,11 @@ create table beliefs.anchors (
     label_source varchar, label varchar, valid_from timestamp, valid_to timestamp, visibility varchar
 );
 
+-- Ledger addresses that a published list names (sanctioned, hacked, phishing, ...): said beside the owner, never instead.
+create table beliefs.listings (
+    address_id bigint, category varchar, source varchar, label varchar, source_date date, visibility varchar
+);
+
 -- Hygiene (SCIENCE.md A0): kept for display, never evidence.
 create table beliefs.asset_flags (asset_id bigint, flag varchar, reason varchar);
 create table beliefs.transfer_flags (transfer_id bigint, flag varchar);

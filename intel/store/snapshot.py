@@ -21,6 +21,7 @@ from intel.store.ddl import create_tables, read_tables
 from intel.store.lake import lock_file
 
 SCHEMA_VERSION = 1
+_SPARE_BYTES = 200_000_000
 _KEEP = 2  # builds kept beside the pinned ones: the current, and the one readers may still hold
 
 
@@ -97,6 +98,7 @@ def open_build(store: Path, build_id: str, *, memory: str, threads: int) -> Iter
     with lock_file(store / "build.lock", "another build is running on this store"):
         folder = store / "snapshots" / f".{build_id}.unfinished"
         _sweep_unfinished(store)
+        _check_space(store)
         folder.mkdir(parents=True)
         con = open_connection(memory=memory, threads=threads, spill=folder / "spill")
         try:
@@ -154,6 +156,18 @@ def _write_atomically(path: Path, text: str) -> None:
         handle.flush()
         os.fsync(handle.fileno())
     scratch.replace(path)
+
+
+def _check_space(store: Path) -> None:
+    """Refuse to start what cannot end: a snapshot is about as large as its lake, and sorting spills as much again."""
+    lake = sum(path.stat().st_size for path in (store / "lake").rglob("*.parquet"))
+    free = shutil.disk_usage(store).free
+    if free < 2 * lake + _SPARE_BYTES:
+        wanted = (2 * lake + _SPARE_BYTES) / 1e9
+        raise StoreError(
+            f"{store} has {free / 1e9:.1f} GB free, and a build may need {wanted:.1f} GB",
+            "free some space, or remove old builds: intel snapshots prune",
+        )
 
 
 def _sweep_unfinished(store: Path) -> None:

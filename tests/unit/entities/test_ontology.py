@@ -222,3 +222,24 @@ def test_rows_in_any_order_give_the_same_beliefs() -> None:
     for table in ("labels", "entities", "entity_names", "anchors", "ontology_report"):
         query = f"select * from beliefs.{table}"
         assert there.execute(query).fetchall() == back.execute(query).fetchall(), table
+
+
+def test_lists_name_addresses_beside_their_owner_and_only_where_they_say_so() -> None:
+    con = build(
+        [
+            {"address": A, "entity": "Kraken", "category": "exchange"},
+            {"address": A, "chain": "evm", "label": "OFAC SDN", "category": "sanction", "source": "list-1"},
+            {"address": B, "label": "Fake_Phishing1", "category": "phishing_scam", "source": "mine",
+             "visibility": "private"},
+            {"address": C, "entity": "Gemini", "category": "exchange"},
+        ]
+    )  # fmt: skip
+    found = con.execute(
+        "select address_id, category, source, visibility from beliefs.listings order by 1, 2"
+    ).fetchall()
+    assert found == [
+        (1, "sanction", "list-1", "public"),
+        (2, "phishing_scam", "mine", "private"),
+        (5, "sanction", "list-1", "public"),  # the same hex on polygon, and not on tron
+    ]
+    assert (1, "kraken") in anchors(con)
