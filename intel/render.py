@@ -125,16 +125,16 @@ def _render_title(profile: Profile) -> Text:
     if entity and entity["category"]:
         title.append("   " + clean_text(entity["category"]), "dim")
     if subject["kind"] == "address":
-        chains = ", ".join(subject["chains"]) or "no chain seen"
         title.append(f"\n{clean_text(subject['address'])}")
-        title.append(f"   on {clean_text(chains)}", "dim")
+        title.append(f"   on {clean_text(', '.join(subject['chains']) or 'no chain seen')}", "dim")
     return title
 
 
 def _render_who(profile: Profile) -> Padding:
     entity, activity = profile.entity or {}, profile.activity
     status = clean_text(entity.get("status") or "")
-    confidence = Text(format_share(entity.get("confidence")))
+    share = format_share(entity.get("confidence"))
+    confidence = Text(share if status or not share else f"{share}   median of its addresses")
     if status:
         confidence.append(f"   {status}, {clean_text(entity.get('tier'))}", _STATUS_STYLES.get(status, ""))
     if entity.get("visibility") == "private":
