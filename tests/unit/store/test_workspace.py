@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import time
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
@@ -108,6 +109,31 @@ def test_two_processes_add_together_and_once(tmp_path: Path) -> None:
     assert [other.exitcode for other in others] == [0, 0]
     with Workspace(tmp_path) as workspace:
         assert sorted(numbers(workspace)) == sorted([*range(8), *range(100, 108), *range(200, 208)])
+
+
+def add_slowly(store: Path, ready: object) -> None:
+    def record(self: Workspace, con: object, what: str) -> None:
+        ready.set()  # type: ignore[attr-defined]
+        time.sleep(0.5)
+        real(self, con, what)  # type: ignore[arg-type]
+
+    real, Workspace._record = Workspace._record, record  # type: ignore[method-assign, assignment]
+    with Workspace(store) as workspace:
+        workspace.add_labels(as_table(claim(1)))
+
+
+def test_who_adds_in_the_middle_of_another_waits_and_adds_only_what_is_new(
+    tmp_path: Path, workspace: Workspace
+) -> None:
+    workspace.add_labels(as_table(claim(9)))
+    context = multiprocessing.get_context("spawn")
+    ready = context.Event()
+    other = context.Process(target=add_slowly, args=(tmp_path / "store", ready))
+    other.start()
+    assert ready.wait(60)
+    assert workspace.add_labels(as_table(claim(1), claim(2))) == 1
+    other.join(60)
+    assert numbers(workspace) == [9, 1, 2]
 
 
 def test_a_writer_is_seen_by_whoever_has_the_workspace_open(tmp_path: Path, workspace: Workspace) -> None:
