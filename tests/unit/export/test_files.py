@@ -29,6 +29,7 @@ COLUMNS: dict[str, list[str]] = {  # INTERFACES: these first, in this order; mor
     "roles": ["chain", "address", "role", "probability"],
     "labels": ["chain", "address", "entity_id", "entity", "label", "category", "source"],
     "issues": ["run_id", "dataset", "source", "file", "row_number", "code"],
+    "ontology": ["kind", "text", "candidates", "addresses", "hint"],
 }  # fmt: skip
 
 
