@@ -28,11 +28,24 @@ _PARTIES: dict[By, str] = {
         coalesce(min(o.visibility), 'public') as visibility
     from flows f left join owners o on o.address_id = f.counterparty_id
     where not f.is_spam and not f.is_internal and f.counterparty_id is not null
-    group by {key}
-    order by sum(f.in_micro_usd + f.out_micro_usd) desc, sum(f.transfers_in + f.transfers_out) desc, first_id
-    limit $limit"""
+    group by {key}"""
     for by, key in _KEYS.items()
 }
+
+
+_LARGEST_FIRST = "in_micro_usd + out_micro_usd desc, transfers desc, first_id"
+
+
+def gather_parties(reader: Reader, subject: Subject, window: Window, by: By = "entity") -> str:
+    """Fill a temporary table of the thread with one row per counterparty, and return its name."""
+    gather_flows(reader, subject, window)
+    name = f"parties_by_{by}"
+
+    def fill() -> None:
+        reader.query(f"create or replace temp table {name} as {_PARTIES[by]}")
+
+    reader.prepare(name, (subject.address_ids, subject.tier, window), fill)
+    return name
 
 
 def tabulate_counterparties(
@@ -43,14 +56,15 @@ def tabulate_counterparties(
     By entity, the addresses of one entity are one row and the others stand alone. Spam and transfers between members
     of the subject are excluded (`count_moves` counts them). USD are micro-dollars of the priced transfers.
     """
-    gather_flows(reader, subject, window)
+    parties = gather_parties(reader, subject, window, by)
     return reader.arrow(
         f"""select g.entity_id, coalesce(g.name, s.name) as name, g.category,
             case when g.name is null and s.name is not null then 'system' else g.status end as status,
             case when g.addresses = 1 then a.address end as address,
             case when g.addresses = 1 then a.chain end as chain,
             g.* exclude (entity_id, name, category, status, first_id)
-        from ({_PARTIES[by]}) g left join facts.addresses a on a.address_id = g.first_id
+        from (select * from {parties} order by {_LARGEST_FIRST} limit $limit) g
+        left join facts.addresses a on a.address_id = g.first_id
         left join (select unnest($system) as address, unnest($names) as name) s on s.address = a.address
         order by g.in_micro_usd + g.out_micro_usd desc, g.transfers desc, g.first_id""",
         {
@@ -65,8 +79,8 @@ def rank_counterparties(
     reader: Reader, subject: Subject, window: Window = ALWAYS, *, by: By = "entity", limit: int = 50
 ) -> list[Counterparty]:
     """Return the `limit` counterparties with the largest USD turnover."""
-    gather_flows(reader, subject, window)
-    rows = reader.records(_PARTIES[by], {"limit": limit})
+    parties = gather_parties(reader, subject, window, by)
+    rows = reader.records(f"select * from {parties} order by {_LARGEST_FIRST} limit $limit", {"limit": limit})
     named = name_addresses(reader, sorted(row["first_id"] for row in rows if row["addresses"] == 1))
     return [_read_party(row, named) for row in rows]
 

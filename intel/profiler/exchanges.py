@@ -7,6 +7,7 @@ from typing import Literal
 import pyarrow as pa
 
 from intel.model import MICRO, ExchangeUsage, Subject
+from intel.profiler.counterparties import gather_parties
 from intel.profiler.postings import ALWAYS, EXCHANGE_CATEGORIES, Window, gather_flows
 from intel.store.reader import Reader
 
@@ -23,13 +24,11 @@ def list_exchange_usage(reader: Reader, subject: Subject, window: Window = ALWAY
 
     Spam is excluded; USD are those of the priced transfers.
     """
-    gather_flows(reader, subject, window)
+    parties = gather_parties(reader, subject, window)
     rows = reader.query(
-        f"""select o.entity_id, min(o.name), sum(f.transfers_out)::bigint, sum(f.out_micro_usd)::bigint,
-            sum(f.transfers_in)::bigint, sum(f.in_micro_usd)::bigint, min(f.first_time), max(f.last_time)
-        from flows f join owners o on o.address_id = f.counterparty_id
-        where not f.is_spam and not f.is_internal and {_OTHER_EXCHANGE}
-        group by 1 order by sum(f.out_micro_usd + f.in_micro_usd) desc, 1""",
+        f"""select o.entity_id, o.name, o.transfers_out, o.out_micro_usd, o.transfers_in, o.in_micro_usd, o.first_time,
+            o.last_time
+        from {parties} o where {_OTHER_EXCHANGE} order by o.out_micro_usd + o.in_micro_usd desc, o.entity_id""",
         {"exchanges": list(EXCHANGE_CATEGORIES), "own": subject.entity_id},
     )
     return [

@@ -109,10 +109,12 @@ def _fill_moves(reader: Reader, subject: Subject, window: Window) -> None:
         where p.address_id in (select address_id from members)"""
     )[0][0]
     # The window stands in a table of one row, because a view takes no parameters.
-    reader.query(
-        "create or replace temp table moves_window as select $since::timestamp as since, $until::timestamp as until",
-        {"since": _plain(window.since), "until": _plain(window.until)},
-    )
+    if not window.is_open:
+        reader.query(
+            "create or replace temp table moves_window as "
+            "select $since::timestamp as since, $until::timestamp as until",
+            {"since": _plain(window.since), "until": _plain(window.until)},
+        )
     source = "select p.* from facts.postings p where p.address_id in (select address_id from members)"
     if window.since is not None:
         source += " and p.block_time >= (select since from moves_window)"

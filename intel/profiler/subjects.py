@@ -107,9 +107,11 @@ def _find_occurrences(reader: Reader, chain: str | None, address: str) -> list[t
     rows = reader.query(
         """select chain, max(address_id) as address_id from (
             select chain, address_id from facts.address_lookup where address = $address
-            union all select chain, null from beliefs.attributions where address = $address
             union all select chain, null from beliefs.labels where address = $address
         ) group by chain order by chain""",
+        {"address": address},
+    ) or reader.query(
+        "select distinct chain, null from beliefs.attributions where address = $address order by 1",
         {"address": address},
     )
     real = [(str(name), row_id) for name, row_id in rows if chain is None or name == chain]
@@ -120,21 +122,30 @@ def _find_occurrences(reader: Reader, chain: str | None, address: str) -> list[t
 
 
 def _address_subject(reader: Reader, address: str, found: list[tuple[str, int | None]], tier: Tier) -> Subject:
-    rows = reader.query(
-        """select a.entity_id from beliefs.attributions a where a.address = $address
-            and (a.chain in (select unnest($chains)) or a.chain = 'evm')
-        order by a.visibility = 'private' desc, a.confidence desc, a.chain, a.entity_id limit 1""",
-        {"address": address, "chains": [chain for chain, _ in found]},
-    )
+    ids = sorted(row_id for _, row_id in found if row_id is not None)
+    owner = _find_owner(reader, "a.address_id in (select unnest($ids))", {"ids": ids}) if ids else None
+    if owner is None and len(ids) < len(found):  # where only a label knows it, there is no id
+        whose = "a.address = $address and (a.chain in (select unnest($chains)) or a.chain = 'evm')"
+        owner = _find_owner(reader, whose, {"address": address, "chains": [chain for chain, _ in found]})
     return Subject(
         kind="address",
         name=address,
         addresses=tuple(Address(None if chain == "evm" else chain, address) for chain, _ in found),
-        address_ids=tuple(sorted(row_id for _, row_id in found if row_id is not None)),
-        entity_id=str(rows[0][0]) if rows else None,
+        address_ids=tuple(ids),
+        entity_id=owner,
         tier=tier,
         address_count=len(found),
     )
+
+
+def _find_owner(reader: Reader, whose: str, params: dict[str, object]) -> str | None:
+    # Ids are dealt in the order of the table, so they find their rows without a look at every address.
+    rows = reader.query(
+        f"""select a.entity_id from beliefs.attributions a where {whose}
+        order by a.visibility = 'private' desc, a.confidence desc, a.chain, a.entity_id limit 1""",
+        params,
+    )
+    return str(rows[0][0]) if rows else None
 
 
 def _resolve_entity(reader: Reader, text: str, tier: Tier) -> Subject:
