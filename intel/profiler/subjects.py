@@ -107,11 +107,9 @@ def _find_occurrences(reader: Reader, chain: str | None, address: str) -> list[t
     rows = reader.query(
         """select chain, max(address_id) as address_id from (
             select chain, address_id from facts.address_lookup where address = $address
+            union all select chain, null from beliefs.attributions where address = $address and address_id is null
             union all select chain, null from beliefs.labels where address = $address
         ) group by chain order by chain""",
-        {"address": address},
-    ) or reader.query(
-        "select distinct chain, null from beliefs.attributions where address = $address order by 1",
         {"address": address},
     )
     real = [(str(name), row_id) for name, row_id in rows if chain is None or name == chain]
