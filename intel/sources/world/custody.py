@@ -7,7 +7,7 @@ import numpy as np
 from intel.sources.world.exchanges import Receipts, sweep_accounts
 from intel.sources.world.market import DAY, ETH, USDX, Floats, Ints
 from intel.sources.world.people import People, draw_uses
-from intel.sources.world.town import MAIN, SECONDARY, Span, Town
+from intel.sources.world.town import MAIN, Span, Town
 
 
 def plan_broker(town: Town, people: People, span: Span) -> None:
@@ -88,7 +88,7 @@ def plan_otc(town: Town, people: People, span: Span) -> None:
     to = client.copy()
     fresh = rng.random(len(person)) < 0.4
     to[fresh] = town.cast.add_accounts("person", people.owner[person[fresh]], int(fresh.sum()))
-    town.back(SECONDARY, to[fresh], client[fresh], 2)
+    town.back_second(to[fresh], client[fresh])
     coins = town.market.convert(usd * 0.997, np.full(len(person), ETH), time)
     town.book.pay(time + rng.integers(600, 3600, len(person)), (desk, to), ETH, coins, town.contracts)
     town.book.pay(time + 2 * DAY, (desk, int(people.first[0])), USDX, dollars // 2, town.contracts)

@@ -53,7 +53,7 @@ from intel.sources.world.thieves import (
 from intel.sources.world.town import HOT, Span, Town, found_town
 from intel.sources.world.trading import plan_payments, plan_swaps
 
-ROWS_PER_PERSON, ROWS_PER_DAY = 54, 14  # transfers that a person and a day cause, fees and funding too; measured
+ROWS_PER_PERSON, ROWS_PER_DAY = 58, 64  # transfers that a person and a day cause, fees and funding too; measured
 FEWEST = 200  # people; with fewer the fixed cast would be most of the economy
 ACTIONS_PER_PERSON = 9
 ROWS_PER_PERIOD = 2_000_000

@@ -35,8 +35,9 @@ def plan_deposits(town: Town, people: People, events: Events) -> Receipts:
     rng, count = town.rng, len(events.time)
     second = (rng.random(count) < 0.2).astype(np.int64)
     exchange = people.exchanges[events.person, second]
-    rotates = (events.person * 2654435761 + second) % 1000 < 150  # some customers get a second address later
-    slot = (events.person * 2 + second) * 2 + (rotates & (rng.random(count) < 0.5))
+    # Some customers use another address from each of their wallets, up to four.
+    rotates = (events.person * 2654435761 + second) % 1000 < 1000 * town.knobs.own_addresses
+    slot = (events.person * 2 + second) * 4 + rotates * (events.wallet % 4)
     deposit = _find_accounts(town, people, slot)
     amount = town.market.convert(events.usd, events.asset, events.time)
     town.book.pay(events.time, (events.wallet, deposit), events.asset, amount, town.contracts)
@@ -44,11 +45,11 @@ def plan_deposits(town: Town, people: People, events: Events) -> Receipts:
 
 
 def _find_accounts(town: Town, people: People, slot: Ints) -> Ints:
-    """Deposit account of each slot, which is (person * 2 + first or second exchange) * 2 + first or second address."""
+    """Deposit account of each slot, which is (person * 2 + first or second exchange) * 4 + number of the address."""
     rng = town.rng
-    known = town.groups.setdefault("deposit_slots", np.full(len(people.owner) * 4, -1, dtype=np.int32))
+    known = town.groups.setdefault("deposit_slots", np.full(len(people.owner) * 8, -1, dtype=np.int32))
     fresh = np.unique(slot[known[slot] < 0])
-    exchange = people.exchanges[fresh // 4, fresh // 2 % 2]
+    exchange = people.exchanges[fresh // 8, fresh // 4 % 2]
     owners = np.array([item.owner for item in town.exchanges])
     shares = rng.random(len(fresh)) < town.knobs.shared_deposits
     for number, item in enumerate(town.exchanges):
@@ -60,7 +61,7 @@ def _find_accounts(town: Town, people: People, slot: Ints) -> Ints:
         account = accounts[np.where(lends, place - 1, place)]
         known[fresh[own]] = account
     account = known[fresh]
-    town.truths.deposits.append((account, owners[exchange], people.owner[fresh // 4]))
+    town.truths.deposits.append((account, owners[exchange], people.owner[fresh // 8]))
     found: Ints = known[slot].astype(np.int64)
     return found
 

@@ -31,10 +31,10 @@ def _run_campaign(town: Town, people: People, begin: int, prize: tuple[int, int]
     there = np.flatnonzero(people.start * DAY < begin)
     there = there[there > COMPANY]
     genuine = people.first[rng.permutation(there)[: recipients // 2]]
-    farmers = rng.choice(there, max(recipients // 80, 2), replace=False)
-    sizes = np.minimum(5 + rng.zipf(1.6, len(farmers)), max(recipients // 6, 8))
+    farmers = rng.choice(there, max(recipients // 40, 2), replace=False)
+    sizes = np.minimum(7 + 2 * rng.zipf(1.6, len(farmers)), max(recipients // 6, 8))
     person = np.repeat(farmers, sizes)
-    farm = _open_farm(town, people, person)
+    farm = town.open_wallets("sybil", people.owner[person], len(person), people.first[person])
     time = begin + rng.integers(0, 20 * DAY, len(farm))
     usd = rng.uniform(20, 60, len(farm)).round()
     plan_swaps(town, Events(person, farm, time, usd, np.full(len(farm), ETH)))
@@ -46,19 +46,9 @@ def _run_campaign(town: Town, people: People, begin: int, prize: tuple[int, int]
     town.truths.keep_neighbours_apart("multisender_recipients", recipient[order][:200], owner[order][:200])
     gather = day + DAY + rng.integers(0, 4 * DAY, len(farm))
     boss = people.first[person]
-    sells = rng.random(len(farm)) < 0.3 * town.knobs.blending  # sold to a stranger instead of gathered
+    sells = rng.random(len(farm)) < 0.8 * town.knobs.blending  # sold to a stranger instead of gathered
     boss = np.where(sells, people.first[rng.choice(there, len(farm))], boss)
     town.book.pay(gather, (farm, boss), token, np.full(len(farm), 400 * 10**6), town.contracts)
-
-
-def _open_farm(town: Town, people: People, person: Ints) -> Ints:
-    """Farm wallets, paid for by the farmer's main wallet or, the harder to read, by an exchange."""
-    farm = town.cast.add_accounts("sybil", people.owner[person], len(person))
-    town.back(1 - 1, farm, people.first[person], 2)
-    by_exchange = town.rng.random(len(farm)) < town.knobs.wallets_funded_by_exchange
-    desks = np.array([exchange.desk for exchange in town.exchanges])[people.exchanges[person, 0]]
-    town.back(MAIN, farm[by_exchange], desks[by_exchange], 2)
-    return farm
 
 
 def _reward(town: Town, token: int, wallets: Ints, day: int) -> None:
@@ -68,5 +58,5 @@ def _reward(town: Town, token: int, wallets: Ints, day: int) -> None:
     batch = np.arange(len(wallets)) // BATCH
     time = day + np.arange(batch[-1] + 1) * 24
     tx, _ = town.book.sign("disperse_token", time, sender, town.services["disperser"])
-    amount = np.full(len(wallets), 400 * 10 ** min(6, 6))
+    amount = np.full(len(wallets), 400 * 10**6)
     town.book.move("erc20", tx[batch], time[batch], (sender, wallets), (token, amount))

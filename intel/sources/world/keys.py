@@ -15,7 +15,7 @@ def plan_smart_accounts(town: Town, people: People, span: Span) -> None:
     person, time = draw_uses(town, people, span, town.count(0.02, 12, span), 30 * DAY)
     count = len(person)
     account = town.cast.add_accounts("smart_account", people.owner[person], count, contract=True)
-    town.back(SECONDARY, account, people.first[person], 2)
+    town.back_second(account, people.first[person])
     entry = service["entry_point"]
     tx, _ = book.sign("user_operations", time, service["bundler"], entry, created=account)
     book.tell("account_created", tx, time, (account, service["bundler"]), facts=(people.first[person], -1))

@@ -13,7 +13,7 @@ COIN = 10**9
 def plan_mixer(town: Town, people: People, span: Span) -> None:
     """Let people put one or ten coins into the mixer and take them out elsewhere, through a relayer, much later."""
     rng = town.rng
-    person, time = draw_uses(town, people, span, town.count(0.025, 12, span), 45 * DAY)
+    person, time = draw_uses(town, people, span, town.count(0.025, 30, span), 45 * DAY)
     large = rng.random(len(person)) < 0.2
     pool = np.where(large, town.services["mixer_10"], town.services["mixer_1"])
     put_in(town, people.first[person], pool, time)
@@ -105,5 +105,3 @@ def _collect(town: Town, hot: Ints, deposit: int, amount: int, time: int) -> Non
     at = np.array([time])
     tx, fee = town.book.sign("send", at, deposit, hot)
     town.book.move("native", tx, at, (deposit, hot), (ETH, amount - fee))
-
-__all__ = ["USDX", "WETH", "plan_hacks", "plan_mixer", "put_in", "take_out"]

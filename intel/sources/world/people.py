@@ -50,7 +50,7 @@ def settle_people(town: Town, count: int) -> People:
     rng, cast = town.rng, town.cast
     fixed = [cast.add_owner("Pumpernickel Trading", "fund_otc"), cast.add_owner("Haberdash Works", "organisation")]
     owner = np.concatenate([fixed, cast.add_people(count - 2)])
-    wallets = np.minimum(rng.geometric(0.62, count), 8)
+    wallets = np.minimum(rng.geometric(town.knobs.few_wallets, count), 24)
     wallets[:2] = 3
     first = cast.size + np.cumsum(wallets) - wallets
     cast.add_accounts("market_maker", int(owner[MAKER]), 3)
@@ -111,7 +111,7 @@ def draw_events(town: Town, people: People, count: int, span: Span) -> Events:
     hour = (people.hour[person] + rng.normal(0, 2.6, count)) % 24
     time = day * DAY + (hour * 3600).astype(np.int64) + rng.integers(0, 60, count)
     time = np.clip(time, span.begin, span.end - 7200)
-    other = (rng.random(count) > 0.6) * rng.integers(0, 8, count) % people.wallets[person]
+    other = (rng.random(count) > 0.6) * rng.integers(0, 24, count) % people.wallets[person]
     usd = np.clip(people.wealth[person] * rng.lognormal(0, 0.8, count), 30, 5e6)
     asset = people.tastes[person, rng.choice(3, count, p=[0.6, 0.3, 0.1])]
     away = (people.far[person] > 0) & (rng.random(count) < 0.3)

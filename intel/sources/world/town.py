@@ -26,13 +26,15 @@ class Knobs:
     poison: float  # look-alikes per genuine payment
     cash_outs: float  # people with a wallet of their own that sends to one exchange only, like a deposit address
     attacks: float  # the strongest attack: 1 costs the attacker real money and imitates an owner well
-    blending: float  # share of what services do that looks like what people do, and the other way round
+    blending: float  # share of farmed rewards that are sold to strangers instead of gathered
+    own_addresses: float  # customers who get a deposit address for each of their wallets
+    few_wallets: float  # 1: everybody has one wallet; the mean is one divided by this
 
 
 PRESETS = {
-    "easy": Knobs(0.05, 0.0, 0.3, 0.03, 0.0, 0.3, 0.0),
-    "default": Knobs(0.3, 0.02, 0.15, 0.06, 0.01, 0.6, 0.1),
-    "hard": Knobs(0.6, 0.06, 0.05, 0.15, 0.04, 1.0, 0.6),
+    "easy": Knobs(0.05, 0.0, 0.3, 0.03, 0.0, 0.3, 0.0, 0.1, 0.62),
+    "default": Knobs(0.3, 0.02, 0.15, 0.06, 0.01, 0.6, 0.1, 0.15, 0.62),
+    "hard": Knobs(0.88, 0.06, 0.02, 0.15, 0.04, 1.0, 0.9, 0.7, 0.19),
 }
 
 
@@ -70,7 +72,7 @@ class Exchange:
         return hot
 
 
-# name, share of customers, seconds between sweeps, forwarders?, day share at which the hot wallet is replaced (1: never)
+# name, share of customers, seconds between sweeps, forwarders?, when its hot wallet is replaced (1: never)
 EXCHANGES = (
     ("Marmalade Exchange", 0.34, 1200, False, 1.0),
     ("Wobblebank", 0.26, 21_600, False, 1.0),
@@ -130,11 +132,19 @@ class Town:
         """How often something happens in `span`, at least `least` times in the whole life."""
         return int(np.ceil(max(per_person * self.size, least) * span.share))
 
-    def open_wallets(self, role: str, owner: Ints | int, count: int, backer: Ints | int, parts: int = 2) -> Ints:
-        """Open second wallets that `backer`, a main wallet, pays for."""
+    def open_wallets(self, role: str, owner: Ints | int, count: int, backer: Ints | int) -> Ints:
+        """Open second wallets that `backer`, a main wallet, pays for, or, the harder to read, some exchange."""
         wallets = self.cast.add_accounts(role, owner, count)
-        self.back(SECONDARY, wallets, backer, parts)
+        self.back_second(wallets, backer)
         return wallets
+
+    def back_second(self, wallets: Ints, backer: Ints | int) -> None:
+        """Let `backer` or an exchange, as the preset has it, pay for second wallets."""
+        by_exchange = self.rng.random(len(wallets)) < self.knobs.wallets_funded_by_exchange
+        desks = np.array([exchange.desk for exchange in self.exchanges])
+        backers = np.broadcast_to(backer, (len(wallets),))
+        self.back(SECONDARY, wallets[~by_exchange], backers[~by_exchange], 2)
+        self.back(MAIN, wallets[by_exchange], self.rng.choice(desks, int(by_exchange.sum())), 2)
 
     def open_mains(self, role: str, owner: Ints | int, count: int, parts: int = 4) -> Ints:
         """Open main wallets, each paid for by the desk of some exchange."""
@@ -179,7 +189,8 @@ def _add_tokens(cast: Cast) -> tuple[Ints, Ints]:
         name = asset.name if genuine else None
         key = asset.name if genuine else f"{asset.name}, counterfeit"
         if key not in owners:
-            owners[key] = cast.add_owner(name, "nft" if index in COLLECTIONS else "token" if genuine else "phishing_scam")
+            category = "nft" if index in COLLECTIONS else "token" if genuine else "phishing_scam"
+            owners[key] = cast.add_owner(name, category)
         role = "nft_collection" if index in COLLECTIONS else "token" if genuine else "fake_token"
         contracts[index] = cast.add_account(role, owners[key], contract=True)
         issuers[index] = cast.add_account("deployer", owners[key])

@@ -1,4 +1,4 @@
-"""What is the truth of it? Tables for evaluators alone: owners, roles, deposits, bridge pairs, never-merge pairs, PnL."""
+"""What is the truth of it? Tables for evaluators alone: owners, roles, deposits, bridge pairs, cases, PnL."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from intel.sources.world.book import Rows
@@ -140,13 +141,19 @@ def _write_sales(town: Town) -> pa.Table:
 
 
 def _write_never_merge(town: Town, life: Life) -> pa.Table:
-    """Pairs whose both ends occur on the chain and have different owners, each pair and case once."""
+    """Pairs whose both ends occur on the chain and have different owners, each pair and case once.
+
+    Two people who use one deposit address look like one for that reason, which is none of the twenty: they are out.
+    """
     parts = town.truths.never_merge
     case = np.concatenate([np.full(len(part[1]), part[0]) for part in parts])
     left, right, chain = (np.concatenate([part[at] for part in parts]).astype(np.int64) for at in (1, 2, 3))
     strength = np.concatenate([part[4] for part in parts])
     owner = town.cast.owner_of
-    good = np.flatnonzero((owner[left] != owner[right]) & life.seen[chain, left] & life.seen[chain, right])
+    good = np.flatnonzero(
+        (owner[left] != owner[right]) & life.seen[chain, left] & life.seen[chain, right]
+        & ~_share_deposit(town, owner[left].astype(np.int64), owner[right].astype(np.int64))
+    )  # fmt: skip
     order = good[np.lexsort((-strength[good], chain[good], right[good], left[good], case[good]))]
     key = np.stack([case[order], left[order], right[order], chain[order]])
     order = order[np.any(np.diff(key, axis=1, prepend=-1) != 0, axis=0)]
@@ -156,3 +163,13 @@ def _write_never_merge(town: Town, life: Life) -> pa.Table:
         "left": write(left[order]), "right": write(right[order]), "chain": name_chains(chain[order]),
         "strength": pa.array(strength[order]),
     })  # fmt: skip
+
+
+def _share_deposit(town: Town, left: Ints, right: Ints) -> npt.NDArray[np.bool_]:
+    """True where two owners use one deposit address."""
+    account, _, user = _join(town.truths.deposits, 3)
+    order = np.lexsort((user, account))
+    account, user = account[order], user[order].astype(np.int64)
+    same = np.flatnonzero((account[:-1] == account[1:]) & (user[:-1] != user[1:]))
+    shared = user[same] * town.cast.owners + user[same + 1]
+    return np.isin(np.minimum(left, right) * town.cast.owners + np.maximum(left, right), shared)
