@@ -1,4 +1,4 @@
-"""Who holds money for others besides exchanges? A broker at an exchange, a custodian of firms, an OTC desk."""
+"""Who deals with money for others besides exchanges? A broker, a custodian of firms, an OTC desk, merchants."""
 
 from __future__ import annotations
 
@@ -92,3 +92,30 @@ def plan_otc(town: Town, people: People, span: Span) -> None:
     coins = town.market.convert(usd * 0.997, np.full(len(person), ETH), time)
     town.book.pay(time + rng.integers(600, 3600, len(person)), (desk, to), ETH, coins, town.contracts)
     town.book.pay(time + 2 * DAY, (desk, int(people.first[0])), USDX, dollars // 2, town.contracts)
+
+
+def plan_tills(town: Town, people: People, span: Span) -> None:
+    """Merchants have their customers pay straight into the deposit address of an exchange: it has many senders."""
+    rng, exchange = town.rng, town.exchanges[0]
+    if span.is_first:
+        count = max(town.size // 100, 2)
+        merchants = np.array([town.cast.add_owner(None, "payment_merchant") for _ in range(count)])
+        town.groups["tills"] = tills = town.cast.add_accounts("deposit", exchange.owner, count)
+        town.truths.deposits.append((tills, np.full(count, exchange.owner), merchants))
+        town.groups["till_weights"] = rng.permutation(1.0 / (3 + np.arange(count)))
+    tills, weights = town.groups["tills"], town.groups["till_weights"]
+    person, time = draw_uses(town, people, span, town.count(0.5, 80, span), DAY)
+    till = rng.choice(tills, len(person), p=weights / weights.sum())
+    amount = town.market.convert(rng.lognormal(3.5, 1, len(person)) + 2, np.full(len(person), USDX), time)
+    town.book.pay(time, (people.first[person], till), USDX, amount, town.contracts)
+    # Swept every three hours, all that came in since.
+    slot = time // 10_800
+    key = till * 10**6 + slot
+    order = np.argsort(key, kind="stable")
+    starts = np.flatnonzero(np.diff(key[order], prepend=-1))
+    if not len(starts):
+        return
+    total, first = np.add.reduceat(amount[order], starts), order[starts]
+    when = (slot[first] + 1) * 10_800 + 700
+    swept = Receipts(till[first], first * 0, np.full(len(first), USDX), when, total)
+    sweep_accounts(town, swept, exchange.find_hot(when), np.full(len(first), exchange.gas))

@@ -9,7 +9,7 @@ import numpy as np
 from intel.errors import BadInput
 from intel.sources.world.bridges import back_bridges, plan_bridges
 from intel.sources.world.collectibles import plan_collectibles
-from intel.sources.world.custody import plan_broker, plan_custodian, plan_otc
+from intel.sources.world.custody import plan_broker, plan_custodian, plan_otc, plan_tills
 from intel.sources.world.exchanges import (
     plan_cash_outs,
     plan_cold_storage,
@@ -131,7 +131,7 @@ def live(town: Town, people: People, span: Span) -> None:
     payees = plan_payments(town, people, payments)
     _trade(town, swaps)
     for plan in (
-        plan_airdrops, plan_payroll, plan_salaries, plan_mixer, plan_hacks, plan_bridges, plan_broker, plan_otc,
+        plan_airdrops, plan_payroll, plan_salaries, plan_mixer, plan_hacks, plan_bridges, plan_broker, plan_otc, plan_tills,
         plan_smart_accounts, plan_delegations, plan_safes, plan_collectibles, plan_loans, plan_liquidity,
         plan_settlements_by_batch, plan_rewards, plan_creations, plan_drains, plan_sweeper_bots, plan_first_funders,
         plan_impostors, plan_names, plan_sold_wallets, plan_sleepers, plan_counterfeits, plan_dust, plan_vanity,
@@ -166,7 +166,6 @@ def _note_customers(town: Town, people: People, events: Events) -> None:
 
 def fund_town(town: Town, life: Life, period: tuple[int, int], ahead: int) -> None:
     """Fund layer by layer, each from the next: second wallets, main wallets, exchange desks, hot wallets, genesis."""
-    town.book.stack("transactions")
     for layer in range(HOT + 1):
         layers, funders, parts = town.read_backing()
         rows = rows_before(town.book, period[1])

@@ -193,7 +193,7 @@ def plan_cold_storage(town: Town, span: Span) -> None:
 
 def _migrate(town: Town, exchange: Exchange, span: Span) -> None:
     """When a new hot wallet takes over, a small test payment goes there, then the bulk."""
-    if not span.begin <= exchange.migration < span.end or len(exchange.hots) == 1:
+    if not span.begin <= exchange.migration < span.end or len(exchange.hots) != 2:
         return
     old, new = exchange.hots.tolist()
     time = np.array([exchange.migration, exchange.migration + 3600])

@@ -67,18 +67,20 @@ class Exchange:
     migration: int  # time from which the second hot wallet collects
 
     def find_hot(self, time: Ints) -> Ints:
-        """The wallet that collects at `time`."""
-        hot: Ints = np.where(time < self.migration, self.hots[0], self.hots[-1])
-        return hot
+        """The wallet that collects at `time`: the old one and then the new one, or several by turns."""
+        if len(self.hots) > 2:
+            return np.asarray(self.hots[time // (3 * DAY) % len(self.hots)])
+        return np.where(time < self.migration, self.hots[0], self.hots[-1])
 
 
-# name, share of customers, seconds between sweeps, forwarders?, when its hot wallet is replaced (1: never)
+# name, share of customers, seconds between sweeps, forwarders?, when its hot wallet is replaced (1: never), and how
+# many collect by turns
 EXCHANGES = (
-    ("Marmalade Exchange", 0.34, 1200, False, 1.0),
-    ("Wobblebank", 0.26, 21_600, False, 1.0),
-    ("Otterly Exchange", 0.2, 1800, False, 0.55),
-    ("Gingersnap Markets", 0.12, 86_400, True, 1.0),
-    ("Turnip Trade", 0.08, 43_200, False, 0.7),
+    ("Marmalade Exchange", 0.34, 1200, False, 1.0, 1),
+    ("Wobblebank", 0.26, 21_600, False, 1.0, 4),
+    ("Otterly Exchange", 0.2, 1800, False, 0.55, 1),
+    ("Gingersnap Markets", 0.12, 86_400, True, 1.0, 1),
+    ("Turnip Trade", 0.08, 43_200, False, 0.7, 1),
 )
 
 
@@ -197,11 +199,11 @@ def _add_tokens(cast: Cast) -> tuple[Ints, Ints]:
     return contracts, issuers
 
 
-def _add_exchange(town: Town, facts: tuple[str, float, int, bool, float]) -> Exchange:
-    name, _, sweep_seconds, has_forwarders, migration = facts
+def _add_exchange(town: Town, facts: tuple[str, float, int, bool, float, int]) -> Exchange:
+    name, _, sweep_seconds, has_forwarders, migration, wallets = facts
     cast = town.cast
     owner = cast.add_owner(name, "exchange")
-    hots = cast.add_accounts("hot_wallet", owner, 1 if migration == 1.0 else 2)
+    hots = cast.add_accounts("hot_wallet", owner, wallets if migration == 1.0 else 2)
     desk, cold = cast.add_account("hot_wallet", owner), cast.add_account("cold_wallet", owner)
     gas = cast.add_account("gas_supplier", owner)
     if has_forwarders:
