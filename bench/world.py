@@ -93,10 +93,14 @@ def load_simulated(con: Connection, world: World) -> None:
     con.register("batches", pa.Table.from_batches(world.batches("transfers"), lake_schema("transfers")))
     for name, rows in world.truth.items():
         con.register(f"truth_{name}", rows)
-    con.execute("create table all_rows as from batches where chain = 'ethereum' order by block_number, tx_hash, position")
+    con.execute(
+        "create table all_rows as from batches where chain = 'ethereum' order by block_number, tx_hash, position"
+    )
     middle = "(select quantile_disc(block_time, 0.4) from all_rows)"
     con.execute(f"create table coins as from all_rows where {_COINS} and block_time > {middle} limit {WINDOW}")
-    con.execute("create table kinds as from all_rows where kind not in ('fee', 'reward', 'withdrawal', 'wrap', 'unwrap')")
+    con.execute(
+        "create table kinds as from all_rows where kind not in ('fee', 'reward', 'withdrawal', 'wrap', 'unwrap')"
+    )
     con.execute("create table tokens as from all_rows where kind in ('erc20', 'erc721', 'erc1155') "
                 f"and block_time > {middle} limit 14323")  # fmt: skip
     con.execute("create table edges as select distinct sender, receiver from all_rows "
@@ -198,7 +202,9 @@ hours.
 """
 
 
-def _write_page(simulated: Mapping[str, dict[str, list[float]]], real: Mapping[str, list[float]], transfers: int) -> str:
+def _write_page(
+    simulated: Mapping[str, dict[str, list[float]]], real: Mapping[str, list[float]], transfers: int
+) -> str:
     lines, unlike = [_INTRO.format(transfers=transfers)], []
     for figure in FIGURES:
         for place, name in enumerate(figure.names):
@@ -207,7 +213,9 @@ def _write_page(simulated: Mapping[str, dict[str, list[float]]], real: Mapping[s
             lines.append(f"| {figure.title} | {name} | {_write_number(value)} | {' | '.join(shown)} |\n")
             ours = simulated["default"][figure.title][place]
             if value is not None and not 1 / UNLIKE <= (ours + 0.01) / (value + 0.01) <= UNLIKE:
-                unlike.append(f"- {figure.title}, {name}: {_write_number(ours)} simulated, {_write_number(value)} real\n")
+                unlike.append(
+                    f"- {figure.title}, {name}: {_write_number(ours)} simulated, {_write_number(value)} real\n"
+                )
     told = unlike or ["- nothing that is shown here\n" if real else "- not known: INTEL_DATA_MIRROR was not set\n"]
     lines.append(f"\n## Where the default preset is unlike\n\nMore than {UNLIKE:g} times off:\n\n" + "".join(told))
     lines.append(_LIMITS)
@@ -226,7 +234,7 @@ _LIMITS = """
 
 
 def _write_number(value: float | None) -> str:
-    if value is None or value != value:  # noqa: PLR0124  # NaN
+    if value is None or value != value:
         return "-"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 

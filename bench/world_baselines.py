@@ -51,7 +51,8 @@ select
     avg((kind = 'internal')::int) as internal,
     avg((value_raw = 0)::int) as zeros,
     coalesce(avg(ln(1 + value_raw::double)) filter (token is null and kind <> 'fee' and direction = 1), 0) as coins_in,
-    coalesce(avg(ln(1 + value_raw::double)) filter (token is null and kind <> 'fee' and direction = -1), 0) as coins_out,
+    coalesce(avg(ln(1 + value_raw::double)) filter (token is null and kind <> 'fee' and direction = -1), 0)
+        as coins_out,
     coalesce(stddev_samp(hour(block_time)), 0) as hours,
     ln(1 + date_diff('hour', min(block_time), max(block_time))) as life,
     ln(1 + count(distinct block_time::date)) as days

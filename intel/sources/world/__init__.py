@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -67,7 +68,7 @@ class World:
             lacks = self.settings.lacks_traces and dataset == "transfers"
             yield from drop_traces(made) if lacks else made
             return
-        rows = {
+        rows: dict[str, Callable[[], list[dict[str, Any]]]] = {
             "tokens": lambda: write_tokens(self.ledger),
             "prices": lambda: write_prices(self.town.market),
             "assets": lambda: write_assets(self.ledger),
@@ -97,9 +98,9 @@ class World:
         for _, moved in self.life.spool.read("transfers"):
             key = ASSET_CHAIN[moved["asset"]] * len(COUNTED_KINDS) + moved["kind"]
             counts += np.bincount(key, minlength=counts.size).reshape(counts.shape)
-        for name, count in others.items():
+        for name, total in others.items():
             for _, rows in self.life.spool.read(name):
-                count += np.bincount(rows["chain"], minlength=len(CHAINS))
+                np.add.at(total, rows["chain"], 1)
         ranges = []
         for index, chain in enumerate(CHAINS):
             kinds = [kind for kind in COUNTED_KINDS if not (self.settings.lacks_traces and kind == "internal")]
@@ -119,7 +120,7 @@ class World:
         return write_truth(self.town, self.life, self.ledger)
 
     @cached_property
-    def _labels(self) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    def _labels(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         return write_labels(self.town, self.life, np.random.default_rng([self.settings.seed, 4]))
 
 

@@ -44,12 +44,14 @@ def _carry(town: Town, name: str, payer: str, trips: tuple[Ints, Ints, Ints, Int
     for kind, native in (("native", True), ("erc20", False)):
         at = np.flatnonzero(coins == native)
         book.move(kind, tx[at], time[at], (who[at], here[at]), (sent[at], amount[at]))
-        kind = "internal" if native else kind
-        book.move(kind, release[at], out[at], (there[at], to[at]), (got[at], (amount - fee)[at]))
+        paid = "internal" if native else kind
+        book.move(paid, release[at], out[at], (there[at], to[at]), (got[at], (amount - fee)[at]))
     if name == "bridge":
         book.tell("bridge_sent", tx, time, (here, who), what=(sent, amount), facts=(message, to))
         payer_account = town.services[payer]
-        book.tell("bridge_received", release, out, (there, payer_account), far, what=(got, amount - fee), facts=(message, to))
+        book.tell(
+            "bridge_received", release, out, (there, payer_account), far, what=(got, amount - fee), facts=(message, to)
+        )
     book.tell("pair_sent", tx, time, (here, who), what=(sent, amount), facts=(message, int(name == "bridge")))
     book.tell("pair_received", release, out, (there, to), far, what=(got, amount - fee), facts=(message, -1))
 

@@ -109,7 +109,7 @@ def _label_services(town: Town, claims: _Claims) -> None:
     for asset, pool in enumerate(town.pools.tolist()):
         if pool >= 0:
             claims.add_own(pool, f"{ASSETS[asset].symbol}-WETH Pool")
-    for asset, contract in enumerate(town.contracts.tolist()):
+    for contract in town.contracts.tolist():
         if contract >= 0 and town.cast.find_owner(int(town.cast.owner_of[contract])).name:
             claims.add_own(contract, "Token")
     for producer in np.unique(town.book.producers).tolist():

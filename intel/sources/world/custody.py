@@ -67,7 +67,9 @@ def plan_custodian(town: Town, span: Span) -> None:
     time = np.repeat(weeks, len(wallets)) * DAY + rng.integers(8 * 3600, 18 * 3600, len(firm))
     amount = rng.integers(100, 9000, len(firm)) * 10**7
     town.book.pay(time, (wallets[firm], vaults[firm]), USDX, amount, town.contracts)
-    swept = Receipts(vaults[firm], firm * 0, np.full(len(firm), USDX), time + rng.integers(1200, 7200, len(firm)), amount)
+    swept = Receipts(
+        vaults[firm], firm * 0, np.full(len(firm), USDX), time + rng.integers(1200, 7200, len(firm)), amount
+    )
     sweep_accounts(town, swept, np.full(len(firm), custody), np.full(len(firm), town.services["custody_gas"]))
     back = time + rng.integers(DAY, 3 * DAY, len(firm))
     town.book.pay(back, (custody, wallets[firm]), USDX, amount // 2, town.contracts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from intel.errors import BadInput
 from intel.sources.world.bridges import back_bridges, plan_bridges
@@ -68,7 +69,7 @@ class Life:
     spool: Spool
     balances: Balances = field(default_factory=Balances)
     counters: Counters = field(default_factory=Counters)
-    seen: Ints = field(default_factory=lambda: np.zeros((len(CHAINS), 0), dtype=np.bool_))
+    seen: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros((len(CHAINS), 0), dtype=np.bool_))
 
 
 def count_people(transfers: int, days: int) -> int:
@@ -131,8 +132,8 @@ def live(town: Town, people: People, span: Span) -> None:
     payees = plan_payments(town, people, payments)
     _trade(town, swaps)
     for plan in (
-        plan_airdrops, plan_payroll, plan_salaries, plan_mixer, plan_hacks, plan_bridges, plan_broker, plan_otc, plan_tills,
-        plan_smart_accounts, plan_delegations, plan_safes, plan_collectibles, plan_loans, plan_liquidity,
+        plan_airdrops, plan_payroll, plan_salaries, plan_mixer, plan_hacks, plan_bridges, plan_broker, plan_otc,
+        plan_tills, plan_smart_accounts, plan_delegations, plan_safes, plan_collectibles, plan_loans, plan_liquidity,
         plan_settlements_by_batch, plan_rewards, plan_creations, plan_drains, plan_sweeper_bots, plan_first_funders,
         plan_impostors, plan_names, plan_sold_wallets, plan_sleepers, plan_counterfeits, plan_dust, plan_vanity,
         plan_deposit_dust, plan_cash_outs,
@@ -169,7 +170,7 @@ def fund_town(town: Town, life: Life, period: tuple[int, int], ahead: int) -> No
     for layer in range(HOT + 1):
         layers, funders, parts = town.read_backing()
         rows = rows_before(town.book, period[1])
-        short = find_shortfalls(rows, life.balances, layers == layer, parts)
+        short = find_shortfalls(rows, life.balances, layers == layer, parts.astype(np.int64))
         fund_layer(town.book, town.rng, short, funders[short.account].astype(np.int64), town.contracts)
     source = Source(town.contracts, town.issuers, ahead)
     make_money(town.book, life.balances, town.cast.size, period, source)

@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from intel.sources.world.ledger import write_batch, write_hex
+from intel.sources.world.cast import write_hex
+from intel.sources.world.ledger import write_batch
 from intel.sources.world.market import CHAINS
 from intel.store.lake import lake_schema
 

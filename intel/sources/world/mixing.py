@@ -10,6 +10,7 @@ from intel.sources.world.town import Span, Town
 
 COIN = 10**9
 
+
 def plan_mixer(town: Town, people: People, span: Span) -> None:
     """Let people put one or ten coins into the mixer and take them out elsewhere, through a relayer, much later."""
     rng = town.rng
@@ -32,12 +33,14 @@ def plan_mixer(town: Town, people: People, span: Span) -> None:
         left, other = people.first[person[at]][differ], fresh[right][differ]
         town.truths.keep_apart("mixer_denomination", left, other, np.round(np.clip(1 - gap, 0, 1), 3))
 
+
 def put_in(town: Town, sender: Ints, pool: Ints, time: Ints) -> None:
     """Pay one denomination into the mixer."""
     amount = _denomination(town, pool)
     tx, _ = town.book.sign("mixer_deposit", time, sender, pool)
     town.book.move("native", tx, time, (sender, pool), (ETH, amount))
     town.book.tell("mixer_deposit", tx, time, (pool, sender), what=(ETH, amount))
+
 
 def take_out(town: Town, receiver: Ints, pool: Ints, time: Ints) -> Ints:
     """Take one denomination out to `receiver` through the relayer, who keeps a tip; returns what arrives."""
@@ -49,8 +52,10 @@ def take_out(town: Town, receiver: Ints, pool: Ints, time: Ints) -> Ints:
     town.book.tell("mixer_withdrawal", tx, time, (pool, relayer), what=(ETH, amount), facts=(receiver, -1))
     return amount - tip
 
+
 def _denomination(town: Town, pool: Ints) -> Ints:
     return np.where(pool == town.services["mixer_10"], 10 * COIN, COIN)
+
 
 def plan_hacks(town: Town, people: People, span: Span) -> None:
     """Drain a pool, or the lender, and move the money over hops into an exchange, a bridge and the mixer."""
@@ -58,6 +63,7 @@ def plan_hacks(town: Town, people: People, span: Span) -> None:
     victims, time = draw_uses(town, people, span, town.count(0.002, 3, span), 60 * DAY)
     for number in range(len(victims)):
         _launder(town, int(time[number]), len(town.truths.laundering) // 3, int(rng.integers(2, 6)))
+
 
 def _launder(town: Town, begin: int, hack: int, hops: int) -> None:
     """One hack: steal coins from the lender, split them in three, carry each part over `hops` to its end."""
@@ -89,6 +95,7 @@ def _launder(town: Town, begin: int, hack: int, hops: int) -> None:
         if part == 0:
             _collect(town, exchange.find_hot(np.array([time])), deposit, amount, time + 3 * 3600)
 
+
 def _cash_in(town: Town, path: tuple[Ints, int, int], amount: int, time: int) -> None:
     """The last step: pay the deposit address or the bridge, or feed the mixer ten coins at a time."""
     holder, part, end = path
@@ -100,6 +107,7 @@ def _cash_in(town: Town, path: tuple[Ints, int, int], amount: int, time: int) ->
     pool = town.services["mixer_1"] if small else end
     rounds = np.arange(max(amount // COIN - 1, 1) if small else times)
     put_in(town, np.repeat(holder, len(rounds)), np.full(len(rounds), pool), time + rounds * 1800)
+
 
 def _collect(town: Town, hot: Ints, deposit: int, amount: int, time: int) -> None:
     at = np.array([time])

@@ -43,7 +43,13 @@ def plan_sold_wallets(town: Town, people: People, span: Span) -> None:
     wallet = town.cast.add_accounts("person", people.owner[buyer], len(person))  # who has it in the end
     sold = time + 30 * DAY
     town.truths.sales.append((wallet, people.owner[person], people.owner[buyer], sold))
-    pay(sold, (people.first[buyer], people.first[person]), USDX, rng.integers(50, 900, len(person)) * 10**6, town.contracts)
+    pay(
+        sold,
+        (people.first[buyer], people.first[person]),
+        USDX,
+        rng.integers(50, 900, len(person)) * 10**6,
+        town.contracts,
+    )
     strength = town.strengths(len(person))
     town.truths.keep_apart("sold_wallet_or_name", people.first[person], people.first[buyer], strength)
     for begin, master in ((time, person), (sold + DAY, buyer)):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from intel.sources.world.book import BLOCK_SECONDS, KIND, KINDS, NOBODY, Rows
+from intel.sources.world.cast import Small
 from intel.sources.world.market import ASSET_CHAIN, CHAINS, Ints
 
 _LOGGED = np.isin(np.arange(len(KINDS)), [KIND[kind] for kind in ("erc20", "erc721", "erc1155", "wrap", "unwrap")])
@@ -17,7 +18,7 @@ _TRACED = np.isin(np.arange(len(KINDS)), [KIND["native"], KIND["internal"]])
 class Counters:
     """What goes on from one period to the next: the nonce of each account on each chain."""
 
-    nonces: Ints = field(default_factory=lambda: np.zeros((len(CHAINS), 0), dtype=np.int32))
+    nonces: Small = field(default_factory=lambda: np.zeros((len(CHAINS), 0), dtype=np.int32))
 
     def number_nonces(self, chain: Ints, signer: Ints, size: int) -> Ints:
         """Nonces of transactions given in the order of the ledger; `size` is the number of accounts by now."""

@@ -66,14 +66,15 @@ def plan_deposit_dust(town: Town, people: People, span: Span) -> None:
     sender, strength = town.groups["dusters"][np.arange(count) % 2], town.strengths(count)
     time = span.begin + rng.integers(0, max(min(span.end, town.end - 5 * DAY) - span.begin, DAY), count)
     time = time[: 0 if span.begin + DAY > town.end - 5 * DAY else count]
-    for again in range(1, 4):
-        at = np.flatnonzero(strength[: len(time)] * 4 >= again)
-        when = time[at] // DAY * DAY + DAY + again * (7200 if strength.max() < 0.8 else DAY)
+    count = len(time)
+    strength, sender, chosen = strength[:count], sender[:count], chosen[:count]
+    gap = np.where(strength >= 0.8, DAY, 7200)
+    for again in range(4):
+        at = np.flatnonzero(strength * 4 >= again)
+        when = time[at] // DAY * DAY + DAY + again * gap[at]
         amount = (strength[at] * 20e6).astype(np.int64) + 10_000
         town.book.pay(when, (sender[at], deposits[chosen[at]]), USDX, amount, town.contracts)
-    done = np.flatnonzero(strength[: len(time)] * 4 >= 1)
-    victims = people.first[person[chosen[done]]]
-    town.truths.keep_apart("deposit_dust", sender[done], victims, strength[done])
+    town.truths.keep_apart("deposit_dust", sender, people.first[person[chosen]], strength)
 
 
 def plan_counterfeits(town: Town, people: People, span: Span) -> None:
@@ -100,7 +101,9 @@ def plan_dust(town: Town, people: People, span: Span) -> None:
     """Send the smallest coins to many, for no reason that the receivers know."""
     person, time = draw_uses(town, people, span, town.count(0.05, 20, span), DAY)
     sender = town.groups["dusters"][np.arange(len(person)) % 2]
-    town.book.pay(time, (sender, people.first[person]), ETH, 1 + town.rng.integers(0, 20_000, len(person)), town.contracts)
+    town.book.pay(
+        time, (sender, people.first[person]), ETH, 1 + town.rng.integers(0, 20_000, len(person)), town.contracts
+    )
 
 
 def plan_vanity(town: Town, people: People, span: Span) -> None:
@@ -111,7 +114,9 @@ def plan_vanity(town: Town, people: People, span: Span) -> None:
     strength = town.strengths(len(person))
     model = town.groups.setdefault("vanity", wallet[:1].copy())
     if len(wallet) and len(model):
-        town.cast.imitate(wallet[1:], np.full(len(wallet) - 1, model[0]), 5 + np.round(strength[1:] * 4).astype(np.int64), 0)
+        town.cast.imitate(
+            wallet[1:], np.full(len(wallet) - 1, model[0]), 5 + np.round(strength[1:] * 4).astype(np.int64), 0
+        )
     amount = town.market.convert(rng.lognormal(4, 1, len(person)) + 10, np.full(len(person), USDX), time)
     payee = people.first[find_partner(people, person)]
     town.book.pay(time, (wallet, payee), USDX, amount, town.contracts)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numba
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from intel.sources.world.book import KIND, Rows
@@ -37,7 +36,9 @@ def write_pnl(town: Town, ledger: Ledger) -> pa.Table:
     state = np.zeros((len(people), len(_SYMBOLS), 2))
     sums = np.zeros((len(people), 4))
     for _, rows in ledger.spool.read("transfers"):
-        columns = {name: rows[name].astype(np.int64) for name in ("time", "kind", "sender", "receiver", "asset", "amount")}
+        columns = {
+            name: rows[name].astype(np.int64) for name in ("time", "kind", "sender", "receiver", "asset", "amount")
+        }
         postings = _post(town, columns, account_place, bridges)
         add_postings(*postings, state, sums)
     last = town.market.usd[:, -1]
@@ -56,10 +57,11 @@ def _choose_people(town: Town) -> Ints:
     return chosen
 
 
-def _post(
-    town: Town, rows: Rows, account_place: Ints, bridges: Ints
-) -> tuple[Ints, Ints, Floats, Floats, npt.NDArray[np.int64]]:
-    """Both ends of each priced transfer in order of time: person, pool, quantity (+ in, - out), price, what it is."""
+def _post(town: Town, rows: Rows, account_place: Ints, bridges: Ints) -> tuple[Ints, Floats]:
+    """Both ends of each priced transfer in order of time.
+
+    Rows (person, pool, what it is) and rows (quantity: + in, - out; price).
+    """
     order = np.argsort(rows["time"], kind="stable")
     rows = {name: values[order] for name, values in rows.items()}
     sender, receiver = (
@@ -73,20 +75,23 @@ def _post(
     both = []
     for end, sign in ((sender, -1.0), (receiver, 1.0)):
         at = np.flatnonzero(counts & (end >= 0))
-        both.append((at * 2 + int(sign > 0), end[at], _POOL[rows["asset"][at]], sign * quantity[at], price[at], what[at]))
+        both.append(
+            (at * 2 + int(sign > 0), end[at], _POOL[rows["asset"][at]], sign * quantity[at], price[at], what[at])
+        )
     key, person, pool, amount, at_price, kind = (np.concatenate(column) for column in zip(*both, strict=True))
     order = np.argsort(key)
-    return person[order], pool[order], amount[order], at_price[order], kind[order]
+    return np.stack([person, pool, kind])[:, order], np.stack([amount, at_price])[:, order]
 
 
 @numba.njit(cache=True)
-def add_postings(
-    person: Ints, pool: Ints, amount: Floats, price: Floats, what: Ints, state: Floats, sums: Floats
-) -> None:
+def add_postings(keys: Ints, values: Floats, state: Floats, sums: Floats) -> None:
     """Add postings to quantity and cost by person and pool, and to realized, received, sent and fees by person.
 
-    `what`: 0 dealing, 1 fee, 2 over a bridge: cost stays with the person while the money travels.
+    `keys` are rows (person, pool, what), `values` rows (quantity, price); what: 0 dealing, 1 fee, 2 over a bridge,
+    when cost stays with the person while the money travels.
     """
+    person, pool, what = keys
+    amount, price = values
     for row in range(len(person)):
         who, at = person[row], pool[row]
         if what[row] == 2:
@@ -103,5 +108,3 @@ def add_postings(
             state[who, at, 1] -= cost
             sums[who, 0] += sold * price[row] - cost
             sums[who, 2 + (what[row] == 1)] += sold * price[row]
-
-

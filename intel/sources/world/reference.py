@@ -1,4 +1,4 @@
-"""What would lists tell about the simulated ledger? Tokens, prices, the map from symbols to contracts, organisations."""
+"""What would lists tell about the simulated ledger? Tokens, prices, what a symbol means, organisations."""
 
 from __future__ import annotations
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 
 import numpy as np
 
@@ -17,7 +19,9 @@ class Spool:
     """Finished periods, each a set of tables of integer columns; files go to a temporary folder and with it."""
 
     def __init__(self, *, on_disk: bool) -> None:
-        self._folder = TemporaryDirectory(prefix="intel-world-") if on_disk else None
+        self._folder = Path(mkdtemp(prefix="intel-world-")) if on_disk else None
+        if self._folder:
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)  # at exit at the latest
         self._periods: list[dict[str, Rows]] = []
         self.size = 0
 
@@ -47,4 +51,4 @@ class Spool:
 
     def _file(self, period: int, table: str, name: str) -> Path:
         assert self._folder is not None
-        return Path(self._folder.name) / f"{period:05d}-{table}-{name}.npy"
+        return self._folder / f"{period:05d}-{table}-{name}.npy"

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from intel.sources.world.book import NOBODY, Book
-from intel.sources.world.cast import Cast
+from intel.sources.world.cast import Cast, Small
 from intel.sources.world.market import ASSETS, CHAINS, COLLECTIONS, DAY, IS_NATIVE, SWAPPED, Ints, Market, draw_market
 from intel.sources.world.truths import Truths
 
@@ -69,8 +69,11 @@ class Exchange:
     def find_hot(self, time: Ints) -> Ints:
         """The wallet that collects at `time`: the old one and then the new one, or several by turns."""
         if len(self.hots) > 2:
-            return np.asarray(self.hots[time // (3 * DAY) % len(self.hots)])
-        return np.where(time < self.migration, self.hots[0], self.hots[-1])
+            turn = time // (3 * DAY) % len(self.hots)
+        else:
+            turn = (time >= self.migration) * (len(self.hots) - 1)
+        hot: Ints = self.hots[turn]
+        return hot
 
 
 # name, share of customers, seconds between sweeps, forwarders?, when its hot wallet is replaced (1: never), and how
@@ -103,7 +106,7 @@ class Town:
     groups: dict[str, Ints] = field(default_factory=dict)  # several accounts by name, and what planners remember
     pools: Ints = field(default_factory=lambda: np.full(len(ASSETS), -1))  # by asset; -1: no pool
     _backers: list[tuple[int, Ints, Ints, Ints]] = field(default_factory=list)
-    _backing: list[Ints] = field(default_factory=lambda: [np.empty(0, dtype=np.int32)] * 3)
+    _backing: list[Small] = field(default_factory=lambda: [np.empty(0, dtype=np.int32)] * 3)
 
     @property
     def end(self) -> int:
@@ -117,7 +120,7 @@ class Town:
             (layer, np.asarray(accounts), np.broadcast_to(funder, shape), np.broadcast_to(parts, shape))
         )
 
-    def read_backing(self) -> tuple[Ints, Ints, Ints]:
+    def read_backing(self) -> tuple[Small, Small, Small]:
         """Layer, funder and number of payments of every account."""
         grown = []
         for column, fill in zip(self._backing, (UNBACKED, 0, 1), strict=True):

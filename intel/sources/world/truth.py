@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from intel.sources.world.book import Rows
-from intel.sources.world.cast import write_hex
+from intel.sources.world.cast import Small, write_hex
 from intel.sources.world.ledger import Ledger, name_chains, take, write_times
 from intel.sources.world.market import Ints
 from intel.sources.world.methods import EVENT
@@ -56,13 +56,13 @@ def write_truth(town: Town, life: Life, ledger: Ledger) -> dict[str, pa.Table]:
     }  # fmt: skip
 
 
-def name_clusters(owner: Ints) -> pa.Array:
+def name_clusters(owner: Ints | Small) -> pa.Array:
     """Cluster id of each owner."""
     texts, place = np.unique(owner, return_inverse=True)
     return pa.array([f"owner-{number}" for number in texts.tolist()], pa.string()).take(pa.array(place))
 
 
-def name_owners(town: Town, owner: Ints) -> pa.Array:
+def name_owners(town: Town, owner: Ints | Small) -> pa.Array:
     """Name of each owner, null where nobody knows it."""
     texts, place = np.unique(owner, return_inverse=True)
     return pa.array([town.cast.find_owner(number).name for number in texts.tolist()], pa.string()).take(pa.array(place))
@@ -91,11 +91,12 @@ def _join(parts: Sequence[tuple[Ints, ...]], width: int) -> list[Ints]:
 
 
 def _write_deposits(town: Town, life: Life) -> pa.Table:
-    uses = np.unique(np.stack([part.astype(np.int64) for part in _join(town.truths.deposits, 3)]), axis=1)
-    uses = uses[:, life.seen.any(axis=0)[uses[0]]]
+    account, exchange, user = np.unique(np.stack(_join(town.truths.deposits, 3)).astype(np.int64), axis=1)
+    seen = life.seen.any(axis=0)[account]
+    account, exchange, user = account[seen], exchange[seen], user[seen]
     return pa.table({
-        "deposit": town.cast.write_addresses(uses[0]), "exchange": name_owners(town, uses[1]),
-        "user": name_clusters(uses[2]),
+        "deposit": town.cast.write_addresses(account), "exchange": name_owners(town, exchange),
+        "user": name_clusters(user),
     })  # fmt: skip
 
 

@@ -25,7 +25,9 @@ class Truths:
 
     never_merge: list[tuple[int, Ints, Ints, Ints, npt.NDArray[np.float64]]] = field(default_factory=list)
     deposits: list[tuple[Ints, Ints, Ints]] = field(default_factory=list)  # deposit account, exchange owner, user owner
-    laundering: list[tuple[Ints, Ints, Ints, Ints]] = field(default_factory=list)  # hack, source, service, micro-dollars
+    laundering: list[tuple[Ints, Ints, Ints, Ints]] = field(
+        default_factory=list
+    )  # hack, source, service, micro-dollars
     sales: list[tuple[Ints, Ints, Ints, Ints]] = field(default_factory=list)  # account, old and new owner, time
 
     def keep_apart(
