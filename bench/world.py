@@ -19,6 +19,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from intel.sources.world import PRESETS, World, WorldSettings, generate_world
+from intel.sources.world.truths import CASES
 from intel.store import Connection, open_connection
 from intel.store.lake import lake_schema
 
@@ -164,19 +165,30 @@ def read_figures(con: Connection) -> dict[str, list[float]]:
 
 def write_docs(transfers: int) -> None:
     """Write docs/world.md from scratch."""
-    simulated = {}
+    simulated: dict[str, dict[str, list[float]]] = {}
+    cases: dict[str, dict[str, int]] = {}
+    roles: dict[str, dict[str, int]] = {}
     for preset in PRESETS:
         con = open_connection()
         world = generate_world(WorldSettings(transfers=transfers, preset=preset))
         load_simulated(con, world)
         simulated[preset] = read_figures(con)
+        cases[preset] = dict(con.execute('select "case", count(*) from truth_never_merge group by all').fetchall())
+        roles[preset] = dict(con.execute("select role, count(*) from truth_roles group by role").fetchall())
     mirror = os.environ.get("INTEL_DATA_MIRROR", "")
     real: Mapping[str, list[float]] = {}
     if mirror:
         con = open_connection()
         load_real(con, Path(mirror))
         real = read_figures(con)
-    DOCS.write_text(_write_page(simulated, real, transfers), encoding="utf-8")
+    page = [_write_page(simulated, real, transfers), _CASES]
+    page += [
+        f"| {n} | {case} | {' | '.join(f'{cases[p][case]:,}' for p in PRESETS)} |\n" for n, case in enumerate(CASES, 1)
+    ]
+    page.append(_ROLES)
+    names = sorted(set().union(*roles.values()))
+    page += [f"| {name} | {' | '.join(f'{roles[p].get(name, 0):,}' for p in PRESETS)} |\n" for name in names]
+    DOCS.write_text("".join([*page, _LIMITS]), encoding="utf-8")
     print(f"wrote {DOCS}")
 
 
@@ -218,9 +230,27 @@ def _write_page(
                 )
     told = unlike or ["- nothing that is shown here\n" if real else "- not known: INTEL_DATA_MIRROR was not set\n"]
     lines.append(f"\n## Where the default preset is unlike\n\nMore than {UNLIKE:g} times off:\n\n" + "".join(told))
-    lines.append(_LIMITS)
     return "".join(lines)
 
+
+_CASES = """
+## Pairs that must never be merged
+
+The twenty cases in which a ledger makes two owners look like one. `strength` in the truth says how hard each attack
+tries, from 0 to 1; `easy` goes up to .3, `default` to .6.
+
+| | case | easy | default | hard |
+|---|---|---:|---:|---:|
+"""
+
+_ROLES = """
+## Who acts
+
+Addresses by role, each once per chain on which it occurs.
+
+| role | easy | default | hard |
+|---|---:|---:|---:|
+"""
 
 _LIMITS = """
 ## What it leaves out

@@ -92,7 +92,7 @@ def _join(parts: Sequence[tuple[Ints, ...]], width: int) -> list[Ints]:
 
 def _write_deposits(town: Town, life: Life) -> pa.Table:
     account, exchange, user = np.unique(np.stack(_join(town.truths.deposits, 3)).astype(np.int64), axis=1)
-    seen = life.seen.any(axis=0)[account]
+    seen = np.flatnonzero(np.max(life.seen, axis=0)[account])
     account, exchange, user = account[seen], exchange[seen], user[seen]
     return pa.table({
         "deposit": town.cast.write_addresses(account), "exchange": name_owners(town, exchange),

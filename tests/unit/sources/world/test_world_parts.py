@@ -13,7 +13,6 @@ from intel.sources.world.funding import running_need
 from intel.sources.world.ledger import write_decimals
 from intel.sources.world.numbering import count_within
 
-
 GROUP = st.tuples(st.integers(0, 10**17), st.lists(st.integers(-(10**17), 10**17), min_size=1, max_size=8))
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from intel.sources.world import World, generate_world
+from intel.sources.world.stories import tell_stories
 from intel.sources.world.truths import CASES
 from intel.store import Connection
 
@@ -84,7 +85,7 @@ def test_bridge_pairs_arrive_after_they_left_and_lose_only_a_fee(con: Connection
 def test_laundered_money_reaches_its_end_over_the_thief_s_own_hops(con: Connection) -> None:
     rows = con.execute("select source, terminal, service, usd from truth_laundering").fetchall()
     assert len(rows) >= 9
-    for source, terminal, _, usd in rows:
+    for source, terminal, service, usd in rows:
         reached = con.execute(
             """
             with recursive path as (
@@ -96,9 +97,9 @@ def test_laundered_money_reaches_its_end_over_the_thief_s_own_hops(con: Connecti
                 where p.hops < 8
             )
             select count(*) from path join truth_owners o using (address)
-            where address = $terminal or o.entity = (select any_value(entity) from truth_owners where address = $terminal)
+            where address = $terminal or o.entity = $service
             """,
-            {"source": source, "terminal": terminal},
+            {"source": source, "terminal": terminal, "service": service},
         ).fetchall()[0][0]
         assert reached, (source, terminal)
         assert usd > 1000
@@ -190,3 +191,13 @@ def test_orphans_stood_at_the_same_height_under_another_hash(world: World) -> No
     assert count(orphans, f"select 1 from {both} where o.block_hash = b.block_hash") == 0
     heights = set(shaken.orphans("blocks")["block_number"].to_pylist())
     assert set(shaken.orphans("transfers")["block_number"].to_pylist()) <= heights
+
+
+def test_stories_are_about_addresses_of_the_ledger(world: World, con: Connection) -> None:
+    stories = tell_stories(world)
+    roles = [
+        con.execute("select any_value(role) from truth_roles where address = $a", {"a": story.address}).fetchall()[0][0]
+        for story in stories
+    ]
+    assert roles == ["deposit", "sybil", "hacker"]
+    assert "Marmalade Exchange" in stories[0].found
