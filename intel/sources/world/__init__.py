@@ -114,6 +114,11 @@ class World:
             ]
         return tuple(ranges)
 
+    @property
+    def rows(self) -> int:
+        """How many transfers there are."""
+        return sum(part.rows or 0 for part in self.coverage if part.dataset == "transfers")
+
     @cached_property
     def truth(self) -> Mapping[str, pa.Table]:
         """Tables that no pipeline may read, by name: see `intel.sources.world.truth`."""
