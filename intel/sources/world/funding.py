@@ -31,7 +31,7 @@ class Balances:
 
     def settle(self, rows: Rows) -> None:
         """Add transfers of a period."""
-        keys, amounts = [self.keys], [self.amounts]
+        keys, amounts = [], []
         for column, sign in (("sender", -1), ("receiver", 1)):
             at = np.flatnonzero(rows[column] > 0)
             keys.append(rows[column][at] * WIDTH + rows["asset"][at])
@@ -40,9 +40,18 @@ class Balances:
         order = np.argsort(key, kind="stable")
         key, amount = key[order], amount[order]
         starts = np.flatnonzero(np.diff(key, prepend=-1))
-        held = np.add.reduceat(amount, starts)
-        keep = np.flatnonzero(held)
-        self.keys, self.amounts = key[starts[keep]], held[keep]
+        self._add(key[starts], np.add.reduceat(amount, starts))
+
+    def _add(self, keys: Ints, amounts: Ints) -> None:
+        """Add sums by key, sorted: to what is there in place, so that only new keys cost a copy."""
+        place = np.searchsorted(self.keys, keys)
+        known = np.zeros(len(keys), dtype=np.bool_)
+        if len(self.keys):
+            known = self.keys[np.minimum(place, len(self.keys) - 1)] == keys
+        self.amounts[place[known]] += amounts[known]
+        fresh = np.flatnonzero(~known & (amounts != 0))
+        self.keys = np.insert(self.keys, place[fresh], keys[fresh])
+        self.amounts = np.insert(self.amounts, place[fresh], amounts[fresh])
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,7 +189,7 @@ def test_a_few_deposits_are_shared_by_two_users_in_default_and_none_in_easy(con:
 def test_default_has_people_who_look_like_deposits_and_easy_has_none() -> None:
     found = {}
     for preset in ("easy", "default"):
-        world = generate_world(WorldSettings(preset=preset))
+        world = generate_world(WorldSettings(transfers=90_000, preset=preset))
         con = open_connection()
         con.register("transfers", read_table(world, "transfers"))
         con.register("roles", world.truth["roles"])
@@ -199,7 +199,8 @@ def test_default_has_people_who_look_like_deposits_and_easy_has_none() -> None:
             "and sender in (select address from roles where role = 'person') group by sender having count(*) >= 2 "
             "and bool_and(receiver in (select address from roles where role = 'hot_wallet'))",
         )
-    assert found["default"] > found["easy"] + 10
+    assert found["easy"] == 0
+    assert 5 < found["default"] < 100
 
 
 def test_poisoners_move_nothing_of_their_victims(con: Connection) -> None:
