@@ -43,12 +43,17 @@ def plan_poison(town: Town, events: Events, payees: Ints) -> None:
     tx, _ = town.book.sign("multi_transfer_from", time, mains[who[last]], emitters[who[last]])
     ends = (events.wallet[hit], alike)
     town.book.move("erc20", tx[batch], time[batch], ends, (events.asset[hit], 0))
-    # Some look-alikes also send a real cent, which needs gas and a cent of their own.
+    # Some look-alikes also send a cent, real or counterfeit, which needs gas and a cent of their own.
     dusts = np.flatnonzero(rng.random(len(hit)) < strength)
     town.back(SECONDARY, alike[dusts], mains[who[dusts]], 1)
     cents = rng.integers(1000, 30_000, len(dusts))
     later = time[batch[dusts]] + rng.integers(600, 7200, len(dusts))
-    town.book.pay(later, (alike[dusts], events.wallet[hit[dusts]]), USDX, cents, town.contracts)
+    fake = rng.random(len(dusts)) < 0.3  # counterfeit money costs nothing, so there is more of it
+    tx, _ = town.book.sign("mint", later[fake] - 120, int(town.issuers[FAKE_USDX]), int(town.contracts[FAKE_USDX]))
+    cents[fake] *= 1000
+    town.book.move("erc20", tx, later[fake] - 120, (0, alike[dusts][fake]), (FAKE_USDX, cents[fake]))
+    asset = np.where(fake, FAKE_USDX, USDX)
+    town.book.pay(later, (alike[dusts], events.wallet[hit[dusts]]), asset, cents, town.contracts)
     town.truths.keep_apart("poison_look_alike", alike, events.wallet[hit], strength)
 
 
