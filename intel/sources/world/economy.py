@@ -54,7 +54,8 @@ from intel.sources.world.thieves import (
 from intel.sources.world.town import HOT, Span, Town, found_town
 from intel.sources.world.trading import plan_payments, plan_swaps
 
-ROWS_PER_PERSON, ROWS_PER_DAY = 58, 64  # transfers that a person and a day cause, fees and funding too; measured
+# Transfers that a person and a day cause, fees and funding too, measured; with several periods more are topped up.
+ROWS_PER_PERSON, ROWS_PER_PERSON_CUT, ROWS_PER_DAY = 58, 70, 64
 FEWEST = 200  # people; with fewer the fixed cast would be most of the economy
 ACTIONS_PER_PERSON = 9
 ROWS_PER_PERIOD = 2_000_000
@@ -74,7 +75,8 @@ class Life:
 
 def count_people(transfers: int, days: int) -> int:
     """How many people cause about `transfers` transfers in `days`."""
-    size = int((transfers - ROWS_PER_DAY * days) / ROWS_PER_PERSON)
+    each = ROWS_PER_PERSON if transfers < 1.5 * ROWS_PER_PERIOD else ROWS_PER_PERSON_CUT
+    size = int((transfers - ROWS_PER_DAY * days) / each)
     if size < FEWEST:
         least = int(FEWEST * ROWS_PER_PERSON + ROWS_PER_DAY * days) + 1
         raise BadInput(
