@@ -137,7 +137,7 @@ def generate_world(settings: WorldSettings) -> World:
     """Simulate the economy, a period at a time; what is finished waits on disk when there are several.
 
     On one core 1 million transfers take 3 s and 0.7 GB, 10 million 40 s and 1.7 GB, 100 million 10 minutes and
-    3.6 GB, with 25 GB of disk; writing them out as batches takes half as long again.
+    3.6 GB, with 12 GB of disk; writing them out as batches takes half as long again.
     """
     if settings.preset not in PRESETS:
         raise BadInput(f"there is no preset {settings.preset!r}", f"take one of {', '.join(PRESETS)}")
