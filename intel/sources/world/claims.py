@@ -1,185 +1,160 @@
-"""What does the outside world say about the simulated ledger? Labels of mixed quality, actors, tokens and prices."""
+"""What does the outside world say about who is who? Labels for about two in a hundred addresses, of mixed quality."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
-from intel.sources.world.ledger import SOURCE, START, Ledger
-from intel.sources.world.market import ASSET_CHAIN, ASSETS, CHAINS, Ints, Market
+from intel.sources.world.ledger import START
+from intel.sources.world.market import ASSETS, Ints
 from intel.sources.world.town import Exchange, Town
 
-EXPLORER, DISCLOSURE, FORUM = "world-explorer", "world-disclosure", "world-forum"
-_LEVELS = {EXPLORER: "trusted_provider", DISCLOSURE: "service_data", FORUM: "web_crawl"}
+if TYPE_CHECKING:
+    from intel.sources.world.economy import Life
+
+EXPLORER, DISCLOSURE, FORUM, NOTES = "world-explorer", "world-disclosure", "world-forum", "world-case-notes"
+_LEVELS = {EXPLORER: "trusted_provider", DISCLOSURE: "service_data", FORUM: "web_crawl", NOTES: "forensic"}
 LABELLED_DEPOSITS = 0.03  # share of deposit addresses that somebody once labelled
+LABELLED_PESTS, LABELLED_PEOPLE = 0.04, 0.006
+WRONG, DISPUTED = 0.02, 0.02  # share of the explorer's claims that the forum repeats about another, or contradicts
+
+Row = dict[str, Any]
 
 
 @dataclass
 class _Claims:
-    """Rows of lake.labels, collected one by one: there are hundreds, not millions."""
+    """Rows of lake.labels: first who is said to be whom, then texts and dates."""
 
-    addresses: Sequence[str]
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    town: Town
+    days: int
+    rng: np.random.Generator
+    rows: list[tuple[int, str | None, str, str, str]] = field(default_factory=list)
 
     def add(self, account: int, entity: str | None, label: str, category: str, source: str) -> None:
-        day = date(2024, 1, 1) if source != FORUM else date(2023, 6, 1)
-        self.rows.append({
-            "chain": "evm", "address": self.addresses[account], "entity": entity, "label": label,
-            "category": category, "source": source, "source_ref": f"{source}/{len(self.rows)}",
-            "licence": "CC0-1.0", "source_date": day, "confidence": _LEVELS[source],
-            "recorded_at": datetime(2024, 7, 1, tzinfo=UTC).replace(tzinfo=None),
-        })  # fmt: skip
+        self.rows.append((account, entity, label, category, source))
+
+    def add_own(self, account: int, text: str, source: str = EXPLORER) -> None:
+        """A claim that is right: the account's owner, with `text` after his name."""
+        owner = self.town.cast.find_owner(int(self.town.cast.owner_of[account]))
+        self.add(account, owner.name, f"{owner.name}: {text}", owner.category, source)
+
+    def write(self) -> list[Row]:
+        addresses = self.town.cast.write_addresses(np.array([row[0] for row in self.rows], dtype=np.int64)).to_pylist()
+        days = self.rng.integers(20, self.days + 60, len(self.rows)).tolist()
+        written = []
+        for number, ((_, entity, label, category, source), address) in enumerate(
+            zip(self.rows, addresses, strict=True)
+        ):
+            told = datetime.fromtimestamp(START, UTC).replace(tzinfo=None) + timedelta(days=days[number])
+            written.append({
+                "chain": "evm", "address": address, "entity": entity, "label": label, "category": category,
+                "source": source, "source_ref": f"{source}/{number}", "licence": "CC0-1.0", "source_date": told.date(),
+                "confidence": _LEVELS[source], "recorded_at": told + timedelta(days=30),
+            })  # fmt: skip
+        return written
 
 
-def write_labels(town: Town, ledger: Ledger, rng: np.random.Generator) -> list[dict[str, Any]]:
-    """Rows of lake.labels: what is well known, a few deposits and pests; one label is wrong, one is disputed."""
-    claims = _Claims(ledger.addresses.to_pylist())
+def write_labels(town: Town, life: Life, rng: np.random.Generator) -> tuple[list[Row], list[Row]]:
+    """Rows of lake.labels, public and private: what is well known, samples of the rest, errors and disputes."""
+    public, private = (_Claims(town, town.days, rng) for _ in range(2))
     for exchange in town.exchanges:
-        _label_exchange(town, claims, rng, exchange)
-    _label_services(town, claims)
-    _label_pests(town, claims, rng)
-    biggest, rival = town.exchanges[0], town.exchanges[1]
-    wrong = int(town.services["liquidity"])
-    claims.add(wrong, town.cast.owners[biggest.owner].name, "maybe an exchange wallet", "exchange", FORUM)
-    disputed = town.exchanges[2].desk
-    claims.add(disputed, town.cast.owners[rival.owner].name, "said to be a hot wallet", "exchange", FORUM)
-    return claims.rows
+        _label_exchange(town, public, exchange)
+    _label_services(town, public)
+    _sample(town, life, public, rng)
+    _err(town, public, rng)
+    people = _find_role(town, life, "person")
+    for account in rng.permutation(people)[: max(len(people) // 500, 5)].tolist():
+        owner = int(town.cast.owner_of[account])
+        private.add(account, f"Subject {owner}", f"Subject {owner}, from a case file", "other", NOTES)
+    return public.write(), private.write()
 
 
-def _label_exchange(town: Town, claims: _Claims, rng: np.random.Generator, exchange: Exchange) -> None:
-    name = town.cast.owners[exchange.owner].name
-    claims.add(exchange.hot, name, f"{name}: Hot Wallet 1", "exchange", DISCLOSURE)
-    claims.add(exchange.hot, name, f"{name} 1", "exchange", EXPLORER)
+def _find_role(town: Town, life: Life, role: str) -> Ints:
+    """Accounts of `role` that occur in the ledger."""
+    if role not in town.cast.roles:
+        return np.empty(0, dtype=np.int64)
+    is_role = town.cast.role_of[: life.seen.shape[1]] == town.cast.roles.index(role)
+    return np.flatnonzero(is_role & life.seen.any(axis=0))
+
+
+def _label_exchange(town: Town, claims: _Claims, exchange: Exchange) -> None:
+    name = town.cast.find_owner(exchange.owner).name
+    first = int(exchange.hots[0])
+    claims.add_own(first, "Hot Wallet 1", DISCLOSURE)
+    claims.add(first, name, f"{name} 1", "exchange", EXPLORER)
     claims.add(exchange.desk, name, f"{name} 2", "exchange", EXPLORER)
     if exchange in town.exchanges[:3]:
-        claims.add(exchange.cold, name, f"{name}: Cold Wallet", "exchange", DISCLOSURE)
-    for deposits, owners, _ in town.deposits:
-        own = np.unique(deposits[owners == exchange.owner])
-        for account in rng.permutation(own)[: int(len(own) * LABELLED_DEPOSITS) + 1].tolist():
-            claims.add(account, name, f"{name}: Deposit", "exchange_deposit", EXPLORER)
+        claims.add_own(exchange.cold, "Cold Wallet", DISCLOSURE)
+        for hot in exchange.hots[1:].tolist():  # the smaller exchange's new wallet nobody knows yet
+            claims.add_own(hot, "Hot Wallet 3", EXPLORER)
+
+
+_SERVICE_TEXTS = {
+    "router": "Router", "mixer_1": "1 ETH", "mixer_10": "10 ETH", "bridge_0": "Ethereum Vault",
+    "bridge_1": "Polygon Vault", "bridge_2": "Arbitrum Vault", "bridge_3": "Base Vault", "hop_0": "Ethereum Pool",
+    "hop_1": "Polygon Pool", "hop_2": "Arbitrum Pool", "hop_3": "Base Pool", "disperser": "Multisend",
+    "validator_deposit": "Deposit Contract", "lender": "Pool", "market": "Market", "market_1": "Market",
+    "market_3": "Market", "names": "Registry", "safe_factory": "Factory", "entry_point": "Entry Point",
+    "bundler": "Bundler", "paymaster": "Paymaster", "delegate": "Delegate", "settlement": "Settlement",
+    "custody": "Omnibus", "broker": "Hot Wallet", "otc": "Desk", "solver": "Solver",
+}  # fmt: skip
 
 
 def _label_services(town: Town, claims: _Claims) -> None:
-    for key, text in (
-        ("router", "Teapot Swap: Router"), ("mixer_1", "Custard Mixer: 1 ETH"), ("mixer_10", "Custard Mixer: 10 ETH"),
-        ("bridge", "Biscuit Bridge: Ethereum Vault"), ("bridge_far", "Biscuit Bridge: Polygon Vault"),
-        ("disperser", "Pigeonhole Payouts: Multisend"), ("validator_deposit", "Hedgehog Staking: Deposit Contract"),
-    ):  # fmt: skip
-        account = town.services[key]
-        owner = town.cast.owners[int(town.cast.owner_of[account])]
-        claims.add(account, owner.name, text, owner.category, EXPLORER)
+    for key, text in _SERVICE_TEXTS.items():
+        claims.add_own(town.services[key], text)
     for asset, pool in enumerate(town.pools.tolist()):
         if pool >= 0:
-            claims.add(pool, "Teapot Swap", f"Teapot Swap: {ASSETS[asset].symbol}-WETH Pool", "dex", EXPLORER)
-    for asset, contract in enumerate(town.contracts.tolist()):
-        if contract >= 0 and ASSETS[asset].is_listed:
-            claims.add(contract, ASSETS[asset].name, f"{ASSETS[asset].name}: Token", "token", EXPLORER)
+            claims.add_own(pool, f"{ASSETS[asset].symbol}-WETH Pool")
+    for contract in town.contracts.tolist():
+        if contract >= 0 and town.cast.find_owner(int(town.cast.owner_of[contract])).name:
+            claims.add_own(contract, "Token")
     for producer in np.unique(town.book.producers).tolist():
-        name = town.cast.owners[int(town.cast.owner_of[producer])].name
-        claims.add(producer, name, f"{name}: Fee Recipient", "miner", EXPLORER)
+        claims.add_own(producer, "Fee Recipient")
 
 
-def _label_pests(town: Town, claims: _Claims, rng: np.random.Generator) -> None:
-    role = np.array(town.cast.roles)[town.cast.role_of]
-    for number, account in enumerate(np.flatnonzero(role == "look_alike")[::40].tolist()):
-        claims.add(account, None, f"Fake_Phishing{number + 1}", "phishing_scam", EXPLORER)
-    for account in rng.permutation(np.flatnonzero(role == "sybil"))[:20].tolist():
-        claims.add(account, None, "airdrop-farmer", "airdrop_sybil", FORUM)
-    maker = int(np.flatnonzero(role == "market_maker")[0])
+# role, share that is labelled, category, label; `None`: the owner's own category and name
+_SAMPLES = (
+    ("deposit", LABELLED_DEPOSITS, "exchange_deposit", "Deposit", EXPLORER),
+    ("look_alike", LABELLED_PESTS, "phishing_scam", "Fake_Phishing", EXPLORER),
+    ("drainer", 0.5, "phishing_scam", "Drainer", EXPLORER),
+    ("hacker", 1.0, "hack", "Exploiter", EXPLORER),
+    ("launderer", 0.2, "hack", "Exploiter, hop", FORUM),
+    ("sybil", LABELLED_PESTS, "airdrop_sybil", "airdrop-farmer", FORUM),
+    ("mev_bot", 0.4, "mev", "MEV Bot", EXPLORER),
+    ("safe", 0.05, "dao_multisig", "Safe", EXPLORER),
+    ("person", LABELLED_PEOPLE, "nft_power_user", "collector", FORUM),
+    ("spammer", 0.3, "phishing_scam", "Spam", EXPLORER),
+)
+_NAMED = {"exchange_deposit"}
+
+
+def _sample(town: Town, life: Life, claims: _Claims, rng: np.random.Generator) -> None:
+    """Label a share of each kind of address; only deposits name whose they are."""
+    for role, share, category, label, source in _SAMPLES:
+        accounts = _find_role(town, life, role)
+        chosen = rng.permutation(accounts)[: int(np.ceil(len(accounts) * share))]
+        for number, account in enumerate(np.sort(chosen).tolist()):
+            name = town.cast.find_owner(int(town.cast.owner_of[account])).name if category in _NAMED else None
+            text = f"{name}: {label}" if name else f"{label} {number + 1}"
+            claims.add(account, name, text, category, source)
+    maker = int(_find_role(town, life, "market_maker")[0])
     claims.add(maker, "Pumpernickel Trading", "Pumpernickel Trading", "fund_otc", EXPLORER)
 
 
-def write_actors(town: Town) -> list[dict[str, Any]]:
-    """Rows of lake.actors: the organisations that have a name and are no token."""
-    named = {owner.name: owner for owner in town.cast.owners if owner.name and owner.category != "token"}
-    return [
-        {
-            "slug": _slug(name), "name": name, "categories": owner.category, "source": SOURCE, "licence": "CC0-1.0",
-            "website": f"https://{_slug(name)}.example", "aliases": name.split()[0].lower(),
-        }
-        for name, owner in sorted(named.items())
-    ]  # fmt: skip
-
-
-def _slug(name: str) -> str:
-    return "_".join(name.lower().split())
-
-
-def write_tokens(ledger: Ledger) -> list[dict[str, Any]]:
-    """Rows of lake.tokens: every contract says its own symbol, counterfeits too."""
-    return [
-        {
-            "chain": CHAINS[asset.chain].slug, "token": ledger.addresses[int(contract)].as_py(),
-            "symbol": asset.symbol, "name": asset.name, "decimals": asset.decimals, "standard": asset.standard,
-            "lists": asset.lists, "source": SOURCE,
-        }
-        for asset, contract in zip(ASSETS, ledger.contracts, strict=True)
-        if contract >= 0
-    ]  # fmt: skip
-
-
-def write_assets(ledger: Ledger) -> list[dict[str, Any]]:
-    """Rows of lake.assets: which contract a priced symbol means; the native coin has no token."""
-    return [
-        {
-            "chain": CHAINS[asset.chain].slug,
-            "token": ledger.addresses[int(contract)].as_py() if contract >= 0 else None,
-            "symbol": asset.symbol, "decimals": asset.decimals, "lists": asset.lists, "source": SOURCE,
-        }
-        for asset, contract in zip(ASSETS, ledger.contracts, strict=True)
-        if asset.is_listed
-    ]  # fmt: skip
-
-
-def write_prices(market: Market) -> list[dict[str, Any]]:
-    """Rows of lake.prices: one price per symbol and day."""
-    first = datetime.fromtimestamp(START, UTC).date()
-    symbols = {asset.symbol: index for index, asset in enumerate(ASSETS) if asset.is_listed}
-    return [
-        {"date": first + timedelta(days=day), "symbol": symbol, "usd": usd, "source": SOURCE, "is_doubtful": False}
-        for symbol, index in sorted(symbols.items())
-        for day, usd in enumerate(market.usd[index].tolist())
-    ]
-
-
-def write_truth(town: Town, ledger: Ledger) -> dict[str, pa.Table]:
-    """Tables `owners`, `roles` and `deposits`: what no pipeline may read. Only addresses that occur in the ledger."""
-    chain, account = _find_seen(ledger)
-    owner = town.cast.owner_of[account]
-    names = pa.array([item.name for item in town.cast.owners], pa.string())
-    address = ledger.addresses.take(pa.array(account))
-    slug = pa.array([item.slug for item in CHAINS]).take(pa.array(chain))
-    cluster = pa.array([f"owner-{number}" for number in range(len(town.cast.owners))])
-    owners = pa.table({
-        "cluster_id": cluster.take(pa.array(owner)), "address": address, "chain": slug,
-        "entity": names.take(pa.array(owner)),
-    })  # fmt: skip
-    roles = pa.table({
-        "address": address, "chain": slug, "role": pa.array(town.cast.roles).take(pa.array(town.cast.role_of[account])),
-    })  # fmt: skip
-    uses = np.unique(np.concatenate([np.stack(use) for use in town.deposits], axis=1), axis=1)
-    deposits = pa.table({
-        "deposit": ledger.addresses.take(pa.array(uses[0])), "exchange": names.take(pa.array(uses[1])),
-        "user": cluster.take(pa.array(uses[2])),
-    })  # fmt: skip
-    return {"owners": owners, "roles": roles, "deposits": deposits}
-
-
-def _find_seen(ledger: Ledger) -> tuple[Ints, Ints]:
-    """Chain and account of every party of a transfer or transaction, but not the zero address."""
-    size = len(ledger.addresses)
-    seen = []
-    for name in ("sender", "receiver", "initiator"):
-        parties = ledger.transfers[name]
-        known = parties > 0
-        seen.append(ASSET_CHAIN[ledger.transfers["asset"][known]] * size + parties[known])
-    for name in ("to", "created"):
-        parties = ledger.transactions[name]
-        seen.append((ledger.transactions["chain"] * size + parties)[parties > 0])
-    key = np.unique(np.concatenate(seen))
-    return key // size, key % size
+def _err(town: Town, claims: _Claims, rng: np.random.Generator) -> None:
+    """The forum errs: it names a wrong owner for somebody, and disputes what others say rightly."""
+    biggest, rival = (town.cast.find_owner(exchange.owner).name for exchange in town.exchanges[:2])
+    claims.add(int(town.services["liquidity"]), biggest, "maybe an exchange wallet", "exchange", FORUM)
+    claims.add(town.exchanges[2].desk, rival, "said to be a hot wallet", "exchange", FORUM)
+    right = [row for row in claims.rows if row[3] == "exchange_deposit"]
+    for number in rng.permutation(len(right))[: int(np.ceil(len(right) * DISPUTED))].tolist():
+        account, said = right[number][:2]
+        other = rival if said == biggest else biggest
+        claims.add(account, other, f"{other}: Deposit", "exchange_deposit", FORUM)
+    people = np.flatnonzero(town.cast.role_of == town.cast.roles.index("person"))
+    for account in rng.choice(people, int(np.ceil(len(right) * WRONG)) + 1, replace=False).tolist():
+        claims.add(account, biggest, f"{biggest}: Deposit", "exchange_deposit", FORUM)

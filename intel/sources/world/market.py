@@ -22,7 +22,7 @@ class Chain:
     gas_gwei: float
 
 
-CHAINS = (Chain("ethereum", 12, 16.0), Chain("polygon", 2, 60.0))
+CHAINS = (Chain("ethereum", 12, 16.0), Chain("polygon", 2, 60.0), Chain("arbitrum", 1, 0.2), Chain("base", 2, 0.15))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,36 +43,85 @@ class Asset:
     @property
     def grain_decimals(self) -> int:
         """Decimals of one grain: few enough that sums of every amount fit 64 bits; gas is paid in 10^-9 coins."""
-        return min(self.decimals, 9 if self.usd >= 1 or self.standard == "native" else 6)
+        if self.usd >= 1 or self.standard == "native":
+            return min(self.decimals, 9)
+        return min(self.decimals, 6 if self.usd >= 0.1 else 3)
 
 
-# Every token name is made up; ETH, WETH and POL are the coins of the two chains.
+# Every token name is made up; ETH, WETH and POL are the coins of the chains.
+_DOLLAR = ("USDX", "Demo Dollar", 6, 1.0, 0.0, 0.0006)
 ASSETS = (
     Asset(0, "ETH", "Ether", 18, 1800.0, 0.35, 0.030, "native", 99),
     Asset(0, "WETH", "Wrapped Ether", 18, 1800.0, 0.35, 0.030, "erc20", 12),
-    Asset(0, "USDX", "Demo Dollar", 6, 1.0, 0.0, 0.0006, "erc20", 14),
-    Asset(0, "EURQ", "Demo Euro", 6, 1.09, 0.0, 0.004, "erc20", 7),
-    Asset(0, "GLIMR", "Glimmerstone", 18, 4.2, 0.2, 0.045, "erc20", 9),
-    Asset(0, "KELPT", "Kelptide", 18, 0.35, -0.4, 0.06, "erc20", 6),
-    Asset(0, "ORBLE", "Orblewood", 18, 27.0, 0.5, 0.05, "erc20", 8),
-    Asset(0, "FERNY", "Fernybank", 8, 61.0, 0.1, 0.04, "erc20", 6),
-    Asset(0, "QUOLP", "Quolpwater", 18, 0.018, -0.8, 0.08, "erc20", 5),
-    Asset(0, "MOSSY", "Mossybottom", 18, 12.5, 0.0, 0.035, "erc20", 5),
-    Asset(0, "VINDL", "Vindlewick", 18, 1.6, 0.9, 0.07, "erc20", 6),
-    Asset(0, "CINDR", "Cinderbrook", 18, 0.0009, -1.0, 0.1, "erc20", 5),
-    Asset(0, "SPRKL", "Sprinklesip", 18, 0.7, -0.5, 0.07, "erc20", 6),
-    Asset(0, "USDX", "Demo Dollar", 6, 0.0, 0.0, 0.0, "erc20", 0, is_listed=False),
-    Asset(0, "GLIMR", "Glimmerstone", 18, 0.0, 0.0, 0.0, "erc20", 0, is_listed=False),
+    Asset(0, *_DOLLAR, lists=14),
+    Asset(0, "EURQ", "Demo Euro", 6, 1.09, 0.0, 0.004, lists=7),
+    Asset(0, "USDJ", "Juniper Dollar", 18, 1.0, 0.0, 0.0009, lists=9),
+    Asset(0, "GLIMR", "Glimmerstone", 18, 4.2, 0.2, 0.045, lists=9),
+    Asset(0, "KELPT", "Kelptide", 18, 0.35, -0.4, 0.06, lists=6),
+    Asset(0, "ORBLE", "Orblewood", 18, 27.0, 0.5, 0.05),
+    Asset(0, "FERNY", "Fernybank", 8, 61.0, 0.1, 0.04, lists=6),
+    Asset(0, "QUOLP", "Quolpwater", 18, 0.018, -0.8, 0.08, lists=5),
+    Asset(0, "MOSSY", "Mossybottom", 18, 12.5, 0.0, 0.035, lists=5),
+    Asset(0, "VINDL", "Vindlewick", 18, 1.6, 0.9, 0.07, lists=6),
+    Asset(0, "CINDR", "Cinderbrook", 18, 0.0009, -1.0, 0.1, lists=5),
+    Asset(0, "THRUM", "Thrumwell", 18, 2.9, 0.3, 0.05, lists=6),
+    Asset(0, "PIPIT", "Pipitfeather", 18, 0.11, -0.2, 0.07, lists=6),
+    Asset(0, "BRAMB", "Bramblegate", 18, 7.7, 0.1, 0.05, lists=5),
+    Asset(0, "TARNE", "Tarnewater", 6, 0.44, -0.6, 0.06, lists=5),
+    Asset(0, "WISPA", "Wisparoot", 18, 0.0031, -0.9, 0.09, lists=5),
+    Asset(0, "OXBOW", "Oxbow Dock", 18, 18.3, 0.4, 0.04, lists=7),
+    Asset(0, "LICHN", "Lichenstone", 9, 0.92, 0.0, 0.06, lists=5),
+    Asset(0, "SPRKL", "Sprinklesip", 18, 0.7, -0.5, 0.07, lists=6),
+    Asset(0, "DRIZL", "Drizzlecap", 18, 0.31, -0.7, 0.08, lists=5),
+    Asset(0, "PUDLE", "Puddlemark", 18, 1.2, -0.6, 0.08, lists=5),
     Asset(1, "POL", "Polygon Coin", 18, 0.8, -0.2, 0.04, "native", 99),
-    Asset(1, "USDX", "Demo Dollar", 6, 1.0, 0.0, 0.0006, "erc20", 9),
+    Asset(1, *_DOLLAR, lists=9),
+    Asset(1, "KELPT", "Kelptide", 18, 0.35, -0.4, 0.06, lists=5),
+    Asset(2, "ETH", "Ether", 18, 1800.0, 0.35, 0.030, "native", 99),
+    Asset(2, *_DOLLAR, lists=9),
+    Asset(2, "GLIMR", "Glimmerstone", 18, 4.2, 0.2, 0.045, lists=5),
+    Asset(2, "MARLN", "Marlinspike", 18, 3.3, 0.3, 0.06, lists=5),
+    Asset(3, "ETH", "Ether", 18, 1800.0, 0.35, 0.030, "native", 99),
+    Asset(3, *_DOLLAR, lists=9),
+    Asset(3, "ORBLE", "Orblewood", 18, 27.0, 0.5, 0.05, lists=5),
+    Asset(3, "FROND", "Frondlight", 18, 0.6, 0.2, 0.07, lists=5),
+    # In no list and without a price: counterfeits, spam, shares of a pool, claims on a lender, collections.
+    Asset(0, "USDX", "Demo Dollar", 6, 0.0, 0.0, 0.0, lists=0, is_listed=False),
+    Asset(0, "GLIMR", "Glimmerstone", 18, 0.0, 0.0, 0.0, lists=0, is_listed=False),
+    Asset(0, "GIFT9", "Visit gift9.example", 18, 0.0, 0.0, 0.0, lists=0, is_listed=False),
+    Asset(1, "BONUS", "Claim at bonus.example", 18, 0.0, 0.0, 0.0, lists=0, is_listed=False),
+    Asset(3, "MEOWX", "Meowx", 18, 0.0, 0.0, 0.0, lists=0, is_listed=False),
+    Asset(0, "TPLP", "Teapot Pool Share", 6, 0.0, 0.0, 0.0, lists=0, is_listed=False),
+    Asset(0, "oUSDX", "Oatmeal Lent Dollar", 6, 0.0, 0.0, 0.0, lists=0, is_listed=False),
+    Asset(0, "POTCAT", "Pottery Cats", 0, 0.0, 0.0, 0.0, "erc721", 0, is_listed=False),
+    Asset(0, "TEACUP", "Teacups of the Realm", 0, 0.0, 0.0, 0.0, "erc721", 0, is_listed=False),
+    Asset(3, "MOTHS", "Moths at Dusk", 0, 0.0, 0.0, 0.0, "erc721", 0, is_listed=False),
+    Asset(1, "SPOONS", "Enchanted Spoons", 0, 0.0, 0.0, 0.0, "erc1155", 0, is_listed=False),
 )
 
-ETH, WETH, USDX, SPRKL, FAKE_USDX, FAKE_GLIMR, POL, POLYGON_USDX = 0, 1, 2, 12, 13, 14, 15, 16
-SWAPPED = tuple(range(USDX, SPRKL + 1))  # each has one pool against WETH
-PAID_IN = np.array([ETH, USDX, 3, 4, 5, 6, 7, 8, 9, 10, 11, SPRKL])  # what people of the first chain hold
+
+def find_asset(chain: int, symbol: str, *, is_listed: bool = True) -> int:
+    """Index of the asset that goes by `symbol` on `chain`."""
+    return next(
+        index
+        for index, asset in enumerate(ASSETS)
+        if (asset.chain, asset.symbol, asset.is_listed) == (chain, symbol, is_listed)
+    )
+
+
+ETH, WETH, USDX = 0, 1, 2
+AIRDROPPED = tuple(find_asset(0, symbol) for symbol in ("SPRKL", "DRIZL", "PUDLE"))
+FAKE_USDX, FAKE_GLIMR = find_asset(0, "USDX", is_listed=False), find_asset(0, "GLIMR", is_listed=False)
+SPAM = tuple(find_asset(chain, name, is_listed=False) for chain, name in ((0, "GIFT9"), (1, "BONUS"), (3, "MEOWX")))
+POOL_SHARE, LENT_DOLLAR = find_asset(0, "TPLP", is_listed=False), find_asset(0, "oUSDX", is_listed=False)
+COLLECTIONS = tuple(index for index, asset in enumerate(ASSETS) if asset.standard in {"erc721", "erc1155"})
+SWAPPED = tuple(range(USDX, AIRDROPPED[-1] + 1))  # each has one pool against WETH
+PAID_IN = np.array([ETH, *range(USDX, AIRDROPPED[0] + 1)])  # what people of the first chain hold
+DOLLAR = np.array([find_asset(chain, "USDX") for chain in range(len(CHAINS))])  # by chain
 
 ASSET_CHAIN = np.array([asset.chain for asset in ASSETS])
-NATIVE = np.array([ETH, POL])  # by chain
+NATIVE = np.array([index for index, asset in enumerate(ASSETS) if asset.standard == "native"])  # by chain
+FAR_PAID = np.array([[coin, dollar] for coin, dollar in zip(NATIVE, DOLLAR, strict=True)])  # by chain
 IS_NATIVE = np.array([asset.standard == "native" for asset in ASSETS])
 GRAINS = np.array([10**asset.grain_decimals for asset in ASSETS], dtype=np.int64)
 

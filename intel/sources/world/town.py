@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
-from intel.sources.world.book import Book
-from intel.sources.world.cast import Cast
-from intel.sources.world.market import ASSETS, CHAINS, SWAPPED, Ints, Market, draw_market
+from intel.sources.world.book import NOBODY, Book
+from intel.sources.world.cast import Cast, Small
+from intel.sources.world.market import ASSETS, CHAINS, COLLECTIONS, DAY, IS_NATIVE, SWAPPED, Ints, Market, draw_market
+from intel.sources.world.truths import Truths
 
-PEOPLE_START = 2 * 86_400  # seconds; before that only the town is set up
-SECONDARY, MAIN, DESK, HOT = range(4)  # layers of funding; what is in none is funded at genesis
+SECONDARY, MAIN, DESK, HOT = range(4)  # layers of funding; what is in none is funded by the makers of money
+UNBACKED = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,34 +25,65 @@ class Knobs:
     own_transfers: float  # of payments, between one person's wallets
     poison: float  # look-alikes per genuine payment
     cash_outs: float  # people with a wallet of their own that sends to one exchange only, like a deposit address
+    attacks: float  # the strongest attack: 1 costs the attacker real money and imitates an owner well
+    blending: float  # share of farmed rewards that are sold to strangers instead of gathered
+    own_addresses: float  # customers who get a deposit address for each of their wallets
+    few_wallets: float  # 1: everybody has one wallet; the mean is one divided by this
 
 
 PRESETS = {
-    "easy": Knobs(0.05, 0.0, 0.3, 0.03, 0.0),
-    "default": Knobs(0.3, 0.02, 0.15, 0.06, 0.01),
-    "hard": Knobs(0.6, 0.06, 0.05, 0.15, 0.04),
+    "easy": Knobs(0.05, 0.0, 0.3, 0.03, 0.0, 0.3, 0.0, 0.1, 0.62),
+    "default": Knobs(0.3, 0.02, 0.15, 0.06, 0.01, 0.6, 0.1, 0.15, 0.62),
+    "hard": Knobs(0.88, 0.06, 0.02, 0.15, 0.04, 1.0, 0.9, 0.7, 0.19),
 }
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of time that is planned at once: seconds from `begin` to before `end`, and its share of the whole."""
+
+    begin: int
+    end: int
+    share: float
+    index: int
+
+    @property
+    def is_first(self) -> bool:
+        """True for the stretch with which everything begins."""
+        return self.index == 0
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
-    """Accounts of one exchange. `hot` collects deposits, `desk` pays withdrawals, `gas` tops up deposit addresses."""
+    """Accounts of one exchange. `hots` collect deposits, one after another; `desk` pays withdrawals, `gas` gas."""
 
     owner: int
-    hot: int
+    hots: Ints
     desk: int
     cold: int
     gas: int
-    sweep_seconds: int  # 0 receipts wait longer than this before they are swept
+    sweep_seconds: int  # a receipt waits no longer than this before it is swept
+    has_forwarders: bool  # deposit addresses are contracts of a factory, emptied by `gas`
+    migration: int  # time from which the second hot wallet collects
+
+    def find_hot(self, time: Ints) -> Ints:
+        """The wallet that collects at `time`: the old one and then the new one, or several by turns."""
+        if len(self.hots) > 2:
+            turn = time // (3 * DAY) % len(self.hots)
+        else:
+            turn = (time >= self.migration) * (len(self.hots) - 1)
+        hot: Ints = self.hots[turn]
+        return hot
 
 
-# name, share of customers, seconds between sweeps: some sweep at once, some in rounds
+# name, share of customers, seconds between sweeps, forwarders?, when its hot wallet is replaced (1: never), and how
+# many collect by turns
 EXCHANGES = (
-    ("Marmalade Exchange", 0.34, 1200),
-    ("Wobblebank", 0.26, 21_600),
-    ("Otterly Exchange", 0.2, 1800),
-    ("Gingersnap Markets", 0.12, 86_400),
-    ("Turnip Trade", 0.08, 43_200),
+    ("Marmalade Exchange", 0.34, 1200, False, 1.0, 1),
+    ("Wobblebank", 0.26, 21_600, False, 1.0, 4),
+    ("Otterly Exchange", 0.2, 1800, False, 0.55, 1),
+    ("Gingersnap Markets", 0.12, 86_400, True, 1.0, 1),
+    ("Turnip Trade", 0.08, 43_200, False, 0.7, 1),
 )
 
 
@@ -64,38 +97,82 @@ class Town:
     rng: np.random.Generator
     knobs: Knobs
     days: int
+    size: int  # people
     contracts: Ints  # token contract of each asset; -1 for a native coin
     issuers: Ints  # who may mint each asset
-    exchanges: tuple[Exchange, ...]
+    exchanges: tuple[Exchange, ...] = ()
+    truths: Truths = field(default_factory=Truths)
     services: dict[str, int] = field(default_factory=dict)  # single accounts by name
-    pools: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))  # by asset; -1: no pool
-    deposits: list[tuple[Ints, Ints, Ints]] = field(default_factory=list)  # deposit account, exchange owner, user owner
-    backers: list[tuple[int, Ints, Ints, Ints]] = field(default_factory=list)
+    groups: dict[str, Ints] = field(default_factory=dict)  # several accounts by name, and what planners remember
+    pools: Ints = field(default_factory=lambda: np.full(len(ASSETS), -1))  # by asset; -1: no pool
+    _backers: list[tuple[int, Ints, Ints, Ints]] = field(default_factory=list)
+    _backing: list[Small] = field(default_factory=lambda: [np.empty(0, dtype=np.int32)] * 3)
 
     @property
     def end(self) -> int:
         """Seconds from the start after which nothing happens."""
-        return self.days * 86_400 - 3600
+        return self.days * DAY - 3600
 
-    def back(self, layer: int, accounts: Ints, funder: Ints | int, parts: Ints | int) -> None:
-        """Say who funds `accounts` when they run dry, in at most `parts` payments per asset."""
+    def back(self, layer: int, accounts: Ints | list[int], funder: Ints | int, parts: Ints | int) -> None:
+        """Say who funds `accounts` when they run dry, in at most `parts` payments per asset and period."""
         shape = (len(accounts),)
-        self.backers.append((layer, accounts, np.broadcast_to(funder, shape), np.broadcast_to(parts, shape)))
+        self._backers.append(
+            (layer, np.asarray(accounts), np.broadcast_to(funder, shape), np.broadcast_to(parts, shape))
+        )
+
+    def read_backing(self) -> tuple[Small, Small, Small]:
+        """Layer, funder and number of payments of every account."""
+        grown = []
+        for column, fill in zip(self._backing, (UNBACKED, 0, 1), strict=True):
+            wide = np.full(self.cast.size, fill, dtype=np.int32)
+            wide[: len(column)] = column
+            grown.append(wide)
+        for layer, accounts, funder, parts in self._backers:
+            grown[0][accounts], grown[1][accounts], grown[2][accounts] = layer, funder, parts
+        self._backers.clear()
+        self._backing = grown
+        return grown[0], grown[1], grown[2]
+
+    def count(self, per_person: float, least: float, span: Span) -> int:
+        """How often something happens in `span`, at least `least` times in the whole life."""
+        return int(np.ceil(max(per_person * self.size, least) * span.share))
+
+    def open_wallets(self, role: str, owner: Ints | int, count: int, backer: Ints | int) -> Ints:
+        """Open second wallets that `backer`, a main wallet, pays for, or, the harder to read, some exchange."""
+        wallets = self.cast.add_accounts(role, owner, count)
+        self.back_second(wallets, backer)
+        return wallets
+
+    def back_second(self, wallets: Ints, backer: Ints | int) -> None:
+        """Let `backer` or an exchange, as the preset has it, pay for second wallets."""
+        by_exchange = self.rng.random(len(wallets)) < self.knobs.wallets_funded_by_exchange
+        desks = np.array([exchange.desk for exchange in self.exchanges])
+        backers = np.broadcast_to(backer, (len(wallets),))
+        self.back(SECONDARY, wallets[~by_exchange], backers[~by_exchange], 2)
+        self.back(MAIN, wallets[by_exchange], self.rng.choice(desks, int(by_exchange.sum())), 2)
+
+    def open_mains(self, role: str, owner: Ints | int, count: int, parts: int = 4) -> Ints:
+        """Open main wallets, each paid for by the desk of some exchange."""
+        wallets = self.cast.add_accounts(role, owner, count)
+        desks = np.array([exchange.desk for exchange in self.exchanges])
+        self.back(MAIN, wallets, self.rng.choice(desks, count), parts)
+        return wallets
+
+    def strengths(self, count: int) -> npt.NDArray[np.float64]:
+        """Draw how strong each of `count` attacks is: 0 feeble, up to what the preset allows."""
+        return (self.rng.random(count) * self.knobs.attacks).round(3)
 
 
-def found_town(rng: np.random.Generator, days: int, preset: str) -> Town:
-    """Found the town: token contracts, exchanges, DEX, mixer, bridge and block producers."""
+def found_town(rng: np.random.Generator, days: int, preset: str, size: int) -> Town:
+    """Found the town: token contracts, exchanges, services and block producers."""
     market = draw_market(rng, days)
-    cast = Cast()
+    cast = Cast(np.random.default_rng(rng.integers(2**63)))
     cast.add_accounts("null", cast.add_owner(None, "other"), 1, contract=True)
     producers = _add_producers(cast)
     book = Book(market, np.random.default_rng(rng.integers(2**63)), producers)
     contracts, issuers = _add_tokens(cast)
-    exchanges = tuple(_add_exchange(cast, name, seconds) for name, _, seconds in EXCHANGES)
-    town = Town(cast, book, market, rng, PRESETS[preset], days, contracts, issuers, exchanges)
-    for exchange in exchanges:
-        town.back(DESK, np.array([exchange.desk, exchange.gas]), exchange.hot, days // 2)
-        town.back(HOT, np.array([exchange.hot]), exchange.cold, days // 7 + 1)
+    town = Town(cast, book, market, rng, PRESETS[preset], days, size, contracts, issuers)
+    town.exchanges = tuple(_add_exchange(town, facts) for facts in EXCHANGES)
     _add_services(town)
     _deploy(town)
     return town
@@ -108,64 +185,110 @@ def _add_producers(cast: Cast) -> Ints:
 
 
 def _add_tokens(cast: Cast) -> tuple[Ints, Ints]:
-    contracts = np.full(len(ASSETS), -1)
-    issuers = np.full(len(ASSETS), -1)
+    contracts, issuers = np.full(len(ASSETS), -1), np.full(len(ASSETS), -1)
+    owners: dict[str, int] = {}
     for index, asset in enumerate(ASSETS):
         if asset.standard == "native":
             continue
-        name = asset.name if asset.is_listed else None
-        owner = cast.add_owner(name, "token" if asset.is_listed else "phishing_scam")
-        contracts[index] = cast.add_account("token" if asset.is_listed else "fake_token", owner, contract=True)
-        issuers[index] = cast.add_account("deployer", owner)
+        genuine = asset.is_listed or index in COLLECTIONS or asset.symbol in {"TPLP", "oUSDX"}
+        name = asset.name if genuine else None
+        key = asset.name if genuine else f"{asset.name}, counterfeit"
+        if key not in owners:
+            category = "nft" if index in COLLECTIONS else "token" if genuine else "phishing_scam"
+            owners[key] = cast.add_owner(name, category)
+        role = "nft_collection" if index in COLLECTIONS else "token" if genuine else "fake_token"
+        contracts[index] = cast.add_account(role, owners[key], contract=True)
+        issuers[index] = cast.add_account("deployer", owners[key])
     return contracts, issuers
 
 
-def _add_exchange(cast: Cast, name: str, sweep_seconds: int) -> Exchange:
+def _add_exchange(town: Town, facts: tuple[str, float, int, bool, float, int]) -> Exchange:
+    name, _, sweep_seconds, has_forwarders, migration, wallets = facts
+    cast = town.cast
     owner = cast.add_owner(name, "exchange")
-    hot, desk = cast.add_accounts("hot_wallet", owner, 2).tolist()
-    cold, gas = cast.add_account("cold_wallet", owner), cast.add_account("gas_supplier", owner)
-    return Exchange(owner, hot, desk, cold, gas, sweep_seconds)
+    hots = cast.add_accounts("hot_wallet", owner, wallets if migration == 1.0 else 2)
+    desk, cold = cast.add_account("hot_wallet", owner), cast.add_account("cold_wallet", owner)
+    gas = cast.add_account("gas_supplier", owner)
+    if has_forwarders:
+        town.services[f"factory_{owner}"] = cast.add_account("factory", owner, contract=True)
+    town.back(DESK, [desk, gas], int(hots[0]), town.days // 2)
+    town.back(HOT, hots, cold, town.days // 7 + 1)
+    at = int(town.days * migration) * DAY
+    return Exchange(owner, hots, desk, cold, gas, sweep_seconds, has_forwarders, at)
+
+
+# key of the account, its role, its owner's name (null: unknown) and category, the chain, is it a contract?
+_SERVICES = (
+    ("router", "dex_router", "Teapot Swap", "dex", 0, True),
+    ("liquidity", "liquidity_provider", None, "fund_otc", 0, False),
+    ("mixer_1", "mixer", "Custard Mixer", "mixer", 0, True),
+    ("mixer_10", "mixer", "Custard Mixer", "mixer", 0, True),
+    ("relayer", "relayer", None, "infrastructure", 0, False),
+    *((f"bridge_{chain}", "bridge", "Biscuit Bridge", "bridge", chain, True) for chain in range(len(CHAINS))),
+    *((f"hop_{chain}", "bridge", "Crumpet Hop", "bridge", chain, True) for chain in range(len(CHAINS))),
+    ("bridge_relayer", "relayer", "Biscuit Bridge", "bridge", 1, False),
+    ("solver", "solver", "Crumpet Hop", "bridge", 1, False),
+    ("disperser", "disperser", "Pigeonhole Payouts", "payment_merchant", 0, True),
+    ("validator_deposit", "staking", "Hedgehog Staking", "staking_validator", 0, True),
+    ("lender", "lending_pool", "Oatmeal Lending", "lending_defi", 0, True),
+    ("market", "nft_market", "Magpie Market", "marketplace", 0, True),
+    ("market_1", "nft_market", "Magpie Market", "marketplace", 1, True),
+    ("market_3", "nft_market", "Magpie Market", "marketplace", 3, True),
+    ("names", "name_registry", "Nettle Name Service", "infrastructure", 0, True),
+    ("safe_factory", "safe_factory", "Cupboard Safe", "infrastructure", 0, True),
+    ("entry_point", "entry_point", "Doormat Accounts", "infrastructure", 0, True),
+    ("bundler", "bundler", "Doormat Accounts", "infrastructure", 0, False),
+    ("paymaster", "paymaster", "Doormat Accounts", "infrastructure", 0, True),
+    ("delegate", "delegate", "Doormat Accounts", "infrastructure", 0, True),
+    ("settlement", "settlement", "Thimble Auctions", "dex", 0, True),
+    ("settler", "solver", "Thimble Auctions", "dex", 0, False),
+    ("custody", "omnibus", "Walnut Custody", "custodian", 0, False),
+    ("broker", "hot_wallet", "Snug Brokerage", "exchange", 0, False),
+    ("broker_gas", "gas_supplier", "Snug Brokerage", "exchange", 0, False),
+    ("custody_gas", "gas_supplier", "Walnut Custody", "custodian", 0, False),
+    ("otc", "otc_desk", "Bergamot OTC", "fund_otc", 0, False),
+    ("builder", "builder", "Bumblebuild", "miner", 0, False),
+)
 
 
 def _add_services(town: Town) -> None:
     cast = town.cast
-    dex = cast.add_owner("Teapot Swap", "dex")
-    town.services["router"] = cast.add_account("dex_router", dex, contract=True)
-    town.services["liquidity"] = cast.add_account("liquidity_provider", cast.add_owner(None, "fund_otc"))
-    town.pools = np.full(len(ASSETS), -1)
+    owners = {owner.name: number for number, owner in cast.named.items() if owner.name}
+    chains: dict[int, int] = {}
+    for key, role, name, category, chain, contract in _SERVICES:
+        if name is None or name not in owners:
+            owner = cast.add_owner(name, category)
+            owners[name or key] = owner
+        account = cast.add_account(role, owners[name or key], contract=contract)
+        town.services[key] = account
+        chains[account] = chain
+    dex = owners["Teapot Swap"]
     for asset in SWAPPED:
         town.pools[asset] = cast.add_account("dex_pool", dex, contract=True)
-    pools = town.pools[town.pools >= 0]
-    town.back(SECONDARY, pools, town.services["liquidity"], 4)
-    mixer = cast.add_owner("Custard Mixer", "mixer")
-    town.services["mixer_1"] = cast.add_account("mixer", mixer, contract=True)
-    town.services["mixer_10"] = cast.add_account("mixer", mixer, contract=True)
-    town.services["relayer"] = cast.add_account("relayer", cast.add_owner(None, "infrastructure"))
-    bridge = cast.add_owner("Biscuit Bridge", "bridge")
-    town.services["bridge"] = cast.add_account("bridge", bridge, contract=True)
-    town.services["bridge_far"] = cast.add_account("bridge", bridge, contract=True)
-    town.services["bridge_relayer"] = cast.add_account("relayer", bridge)
-    payroll = cast.add_owner("Pigeonhole Payouts", "payment_merchant")
-    town.services["disperser"] = cast.add_account("disperser", payroll, contract=True)
-    town.services["validator_deposit"] = cast.add_account(
-        "staking", cast.add_owner("Hedgehog Staking", "staking_validator"), contract=True
-    )
+    liquidity = town.services["liquidity"]
+    town.back(SECONDARY, town.pools[town.pools >= 0], liquidity, 4)
+    town.back(SECONDARY, [town.services["lender"]], liquidity, 4)
+    town.back(SECONDARY, [town.services[f"hop_{chain}"] for chain in range(len(CHAINS))], liquidity, 4)
+    gas = [town.services[key] for key in ("broker_gas", "custody_gas", "bundler", "paymaster", "settler", "relayer")]
+    desks = [town.exchanges[number % len(town.exchanges)].desk for number in range(len(gas))]
+    town.back(MAIN, gas, np.array(desks), 6)
+    town.groups["service_chain"] = np.array([[account, chain] for account, chain in chains.items()])
 
 
 def _deploy(town: Town) -> None:
     """Create every contract in the first hour, each by its owner's first key (or a deployer of its own)."""
     owner_of, is_contract = town.cast.owner_of, town.cast.is_contract
     made = np.flatnonzero(is_contract)[1:]
-    by_contract = {int(contract): int(issuer) for contract, issuer in zip(town.contracts, town.issuers, strict=True)}
-    signer = []
+    tokens = np.flatnonzero(~IS_NATIVE)
+    issuer_of = dict(zip(town.contracts[tokens].tolist(), town.issuers[tokens].tolist(), strict=True))
+    chain_of = dict(town.groups["service_chain"].tolist())
+    chain_of |= {int(town.contracts[asset]): ASSETS[asset].chain for asset in tokens.tolist()}
     deployer: dict[int, int] = {}
+    signer = []
     for contract in made.tolist():
         owner = int(owner_of[contract])
-        if contract not in by_contract and owner not in deployer:
+        if contract not in issuer_of and owner not in deployer:
             deployer[owner] = town.cast.add_account("deployer", owner)
-        signer.append(by_contract.get(contract) or deployer[owner])
-    far = {int(town.contracts[asset]) for asset in range(len(ASSETS)) if ASSETS[asset].chain == 1}
-    far.add(town.services["bridge_far"])
-    chain = np.array([int(contract in far) for contract in made.tolist()])
-    time = 60 + 24 * np.arange(len(made))
-    town.book.sign("create", time, np.array(signer), made, chain)
+        signer.append(issuer_of.get(contract) or deployer[owner])
+    chain = np.array([chain_of.get(contract, 0) for contract in made.tolist()])
+    town.book.sign("create", 60 + 24 * np.arange(len(made)), np.array(signer), NOBODY, chain, created=made)

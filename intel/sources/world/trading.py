@@ -18,7 +18,7 @@ def plan_payments(town: Town, people: People, events: Events) -> Ints:
     friend = rng.zipf(1.6, count).clip(max=40)
     payee = (events.person * 31 + friend * 977 + 5) % len(people.owner)
     payee = np.where(payee == events.person, (payee + 1) % len(people.owner), payee)
-    to = people.first[payee] + (rng.random(count) < 0.3) * rng.integers(0, 8, count) % people.wallets[payee]
+    to = people.first[payee] + (rng.random(count) < 0.3) * rng.integers(0, 24, count) % people.wallets[payee]
     index = events.wallet - people.first[events.person]
     own = (rng.random(count) < town.knobs.own_transfers) & (people.wallets[events.person] > 1)
     other = people.first[events.person] + (index + 1) % people.wallets[events.person]

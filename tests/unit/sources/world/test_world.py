@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
@@ -16,32 +17,13 @@ from intel.store import Connection, open_connection
 from intel.store.ddl import create_tables, read_tables
 from intel.store.lake import lake_schema
 
-DATASETS = ("transfers", "transactions", "blocks", "tokens", "prices", "assets", "labels", "actors")
+DATASETS = ("transfers", "transactions", "blocks", "events", "tokens", "prices", "assets", "labels", "actors")
 ZERO = "0x" + "0" * 40
-SMALL = WorldSettings(transfers=20_000, days=120)
+SMALL = WorldSettings(transfers=22_000, days=120)
 
 
 def read_table(world: World, dataset: str) -> pa.Table:
     return pa.Table.from_batches(world.batches(dataset), lake_schema(dataset))
-
-
-@pytest.fixture(scope="module")
-def world() -> World:
-    return generate_world(SMALL)
-
-
-@pytest.fixture(scope="module")
-def con(world: World) -> Connection:
-    con = open_connection()
-    con.execute("create schema lake")
-    create_tables(con, "lake")
-    for dataset in DATASETS:
-        con.register("batches", read_table(world, dataset))
-        con.execute(f"insert into lake.{dataset} by name select * from batches")
-        con.unregister("batches")
-    for name, table in world.truth.items():
-        con.register(f"truth_{name}", table)
-    return con
 
 
 def count(con: Connection, sql: str) -> int:
@@ -56,34 +38,41 @@ def test_one_seed_repeats() -> None:
         assert read_table(first, dataset).equals(read_table(second, dataset)), dataset
     assert all(first.truth[name].equals(second.truth[name]) for name in first.truth)
     assert first.coverage == second.coverage
+    assert first.private_labels.equals(second.private_labels)
+
+
+def test_batch_size_changes_nothing() -> None:
+    whole, cut = generate_world(SMALL), generate_world(replace(SMALL, rows=777))
+    for dataset in ("transfers", "transactions", "blocks", "events"):
+        assert read_table(whole, dataset).equals(read_table(cut, dataset)), dataset
 
 
 def test_ten_seeds_differ() -> None:
     hashes = set()
     for seed in range(10):
-        batch = next(generate_world(WorldSettings(transfers=20_000, days=120, seed=seed)).batches("transfers"))
+        batch = next(generate_world(replace(SMALL, seed=seed)).batches("transfers"))
         hashes.add(batch["tx_hash"][5000].as_py())
     assert len(hashes) == 10
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("seed", [1, 2])
-def test_nobody_spends_what_he_does_not_have(preset: str, seed: int) -> None:
+@pytest.mark.parametrize("periods", [1, 4])
+def test_nobody_spends_what_he_does_not_have(preset: str, periods: int) -> None:
     """Replay every transfer in ledger order with exact Python integers: shares no code with the world."""
-    world = generate_world(WorldSettings(transfers=20_000, days=120, preset=preset, seed=seed))
-    balances: dict[tuple[str, str, str | None], int] = defaultdict(int)
-    columns = ["chain", "token", "sender", "receiver", "value_raw", "block_number", "kind", "tx_hash"]
+    world = generate_world(replace(SMALL, preset=preset, seed=periods, periods=periods))
+    balances: dict[tuple[str, str, str | None, str | None], int] = defaultdict(int)
+    columns = ["chain", "token", "token_id", "sender", "receiver", "value_raw", "block_number", "kind", "tx_hash"]
     last_block: dict[str, int] = defaultdict(int)
     for batch in world.batches("transfers"):
         rows = zip(*(batch[column].to_pylist() for column in columns), strict=True)
-        for chain, token, sender, receiver, value, block, kind, tx_hash in rows:
+        for chain, token, token_id, sender, receiver, value, block, kind, tx_hash in rows:
             assert block >= last_block[chain], "rows are in the order of the chain"
             last_block[chain] = block
             if sender not in {None, ZERO}:
-                balances[chain, sender, token] -= int(value)
-                assert balances[chain, sender, token] >= 0, (kind, tx_hash, sender)
+                balances[chain, sender, token, token_id] -= int(value)
+                assert balances[chain, sender, token, token_id] >= 0, (kind, tx_hash, sender)
             if receiver is not None:
-                balances[chain, receiver, token] += int(value)
+                balances[chain, receiver, token, token_id] += int(value)
 
 
 def test_money_is_made_only_by_rewards_mints_and_wraps(con: Connection) -> None:
@@ -105,8 +94,8 @@ def test_wrapped_coins_are_backed_by_coins(con: Connection) -> None:
     assert row[0] == row[1] > 0
 
 
-def test_edges_and_events_have_no_rows(world: World) -> None:
-    assert [list(world.batches(dataset)) for dataset in ("edges", "events")] == [[], []]
+def test_edges_have_no_rows(world: World) -> None:
+    assert list(world.batches("edges")) == []
 
 
 def test_columns_are_those_of_the_lake(world: World) -> None:
@@ -163,21 +152,28 @@ def test_deposits_are_swept_to_their_exchange_alone(con: Connection) -> None:
         "join truth_roles r on r.address = t.receiver and r.chain = t.chain where t.kind <> 'fee'"
     )
     assert count(con, out) > 300
-    assert count(con, f"select 1 from ({out}) where entity <> exchange or role <> 'hot_wallet'") == 0
+    assert count(con, f"select 1 from ({out}) where entity <> exchange or role not in ('hot_wallet', 'omnibus')") == 0
 
 
 def test_deposits_are_paid_by_their_users_and_gas_suppliers(con: Connection) -> None:
+    tills = (
+        "select deposit from truth_deposits join truth_owners o on o.cluster_id = user "
+        "where entity is null group by 1 having count(*) = 0"
+    )
+    assert count(con, tills) == 0
     paid = (
-        "select t.kind, s.cluster_id in (select user from truth_deposits d where d.deposit = t.receiver) as by_user, "
-        "r.role, s.entity, o.entity as exchange from lake.transfers t "
+        "select t.receiver, t.kind, r.role, s.entity, o.entity as exchange, "
+        "s.cluster_id in (select user from truth_deposits d where d.deposit = t.receiver) as by_user "
+        "from lake.transfers t "
         "join truth_roles q on q.address = t.receiver and q.chain = t.chain and q.role = 'deposit' "
         "join truth_owners o on o.address = t.receiver and o.chain = t.chain "
         "join truth_owners s on s.address = t.sender and s.chain = t.chain "
         "join truth_roles r on r.address = t.sender and r.chain = t.chain"
     )
     assert count(con, f"select 1 from ({paid}) where by_user") > 300
-    assert count(con, f"select 1 from ({paid}) where not by_user and role not in ('gas_supplier', 'duster')") == 0
-    assert count(con, f"select 1 from ({paid}) where role = 'duster'") == 2
+    strangers = f"select * from ({paid}) where not by_user and role not in ('gas_supplier', 'duster')"
+    merchants = f"select receiver from ({strangers}) group by 1"
+    assert count(con, merchants) == 2, "the tills of two merchants are paid by their customers"
     assert count(con, f"select 1 from ({paid}) where role = 'gas_supplier' and entity <> exchange") == 0
 
 
@@ -185,7 +181,7 @@ def test_a_few_deposits_are_shared_by_two_users_in_default_and_none_in_easy(con:
     shared = "select deposit from truth_deposits group by 1 having count(distinct user) {}"
     assert count(con, shared.format("= 2")) > 0
     assert count(con, shared.format("> 2")) == 0
-    easy = generate_world(WorldSettings(transfers=20_000, days=120, preset="easy")).truth["deposits"]
+    easy = generate_world(replace(SMALL, preset="easy")).truth["deposits"]
     users = easy.group_by("deposit").aggregate([("user", "count_distinct")])["user_count_distinct"].to_pylist()
     assert set(users) == {1}
 
@@ -193,7 +189,7 @@ def test_a_few_deposits_are_shared_by_two_users_in_default_and_none_in_easy(con:
 def test_default_has_people_who_look_like_deposits_and_easy_has_none() -> None:
     found = {}
     for preset in ("easy", "default"):
-        world = generate_world(WorldSettings(preset=preset))
+        world = generate_world(WorldSettings(transfers=90_000, preset=preset))
         con = open_connection()
         con.register("transfers", read_table(world, "transfers"))
         con.register("roles", world.truth["roles"])
@@ -204,13 +200,14 @@ def test_default_has_people_who_look_like_deposits_and_easy_has_none() -> None:
             "and bool_and(receiver in (select address from roles where role = 'hot_wallet'))",
         )
     assert found["easy"] == 0
-    assert 10 < found["default"] < 100
+    assert 5 < found["default"] < 100
 
 
 def test_poisoners_move_nothing_of_their_victims(con: Connection) -> None:
     poison = (
         "select t.* from lake.transfers t join truth_roles r on r.address = t.receiver and r.chain = t.chain "
-        "where r.role = 'look_alike' and t.initiator <> t.sender and t.kind = 'erc20'"
+        "where r.role = 'look_alike' and t.initiator <> t.sender and t.kind = 'erc20' "
+        f"and t.sender <> '{ZERO}'"
     )
     assert count(con, poison) > 10
     assert count(con, f"select 1 from ({poison}) where value_raw <> 0") == 0
@@ -241,7 +238,7 @@ def test_truth_knows_every_address_of_the_ledger_once(con: Connection) -> None:
         "select chain, initiator from lake.transfers where initiator is not null"
     )
     for table in ("owners", "roles"):
-        assert count(con, f"select * from ({seen}) anti join truth_{table} using (chain, address)") <= 2  # zero address
+        assert count(con, f"select * from ({seen}) anti join truth_{table} using (chain, address)") <= 4  # zero address
         assert count(con, f"select chain, address from truth_{table} group by all having count(*) > 1") == 0
 
 
@@ -255,10 +252,10 @@ def test_labels_speak_the_vocabulary_and_err_a_little(con: Connection) -> None:
     wrong = [source for owner, said, source in labelled if owner != said]
     assert wrong
     assert set(wrong) == {"world-forum"}, "only the forum errs"
-    named = {said for _, said, source in labelled if source == "world-disclosure"}
-    assert len(named) == count(con, "select 1 from lake.actors where categories = 'exchange'") == 5
-    addresses = count(con, "select distinct address from lake.labels")
-    assert addresses < 0.15 * count(con, "select distinct address from truth_owners")
+    assert len({said for _, said, source in labelled if source == "world-disclosure"}) == 5
+    disputed = "select address from lake.labels where entity is not null group by 1 having count(distinct entity) > 1"
+    assert count(con, disputed) >= 2
+    assert count(con, "select distinct source_date from lake.labels") > 50
 
 
 def test_counterfeits_share_a_symbol_but_are_not_verified(con: Connection) -> None:
@@ -287,8 +284,11 @@ def test_the_usual_size_is_generated_in_seconds() -> None:
     assert time.perf_counter() - begin < 15  # about half a second alone; the machine may be busy
     rows = sum(part.rows for part in world.coverage if part.dataset == "transfers")
     assert 0.9 < rows / 200_000 < 1.1
-    recipients = world.truth["roles"].column("role").to_pylist()
-    assert recipients.count("deposit") > 2000
+    assert world.truth["roles"].column("role").to_pylist().count("deposit") > 2000
+    addresses = len(set(world.truth["owners"]["address"].to_pylist()))
+    labelled = {address for batch in world.batches("labels") for address in batch["address"].to_pylist()}
+    assert 0.01 < len(labelled) / addresses < 0.04
+    assert 0 < world.private_labels.num_rows < 0.002 * addresses
 
 
 def test_impossible_settings_are_refused_with_a_hint() -> None:

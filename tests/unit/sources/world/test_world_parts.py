@@ -10,21 +10,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from intel.sources.world.funding import running_need
-from intel.sources.world.ledger import count_within, write_decimals
+from intel.sources.world.ledger import write_decimals
+from intel.sources.world.numbering import count_within
+
+GROUP = st.tuples(st.integers(0, 10**17), st.lists(st.integers(-(10**17), 10**17), min_size=1, max_size=8))
 
 
-@given(st.lists(st.lists(st.integers(-(10**17), 10**17), min_size=1, max_size=8), min_size=1, max_size=8))
-def test_running_need_is_the_deepest_debt_so_far(groups: list[list[int]]) -> None:
+@given(st.lists(GROUP, min_size=1, max_size=8))
+def test_running_need_is_the_deepest_debt_so_far(groups: list[tuple[int, list[int]]]) -> None:
     wanted = []
-    for group in groups:
-        balance = lowest = 0
-        for delta in group:
+    for opening, deltas in groups:
+        balance, lowest = opening, 0
+        for delta in deltas:
             balance += delta
             lowest = min(lowest, balance)
             wanted.append(-lowest)
-    number = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
-    delta = np.array([delta for group in groups for delta in group], dtype=np.int64)
-    assert running_need(delta, number).tolist() == wanted
+    number = np.repeat(np.arange(len(groups)), [len(deltas) for _, deltas in groups])
+    delta = np.array([delta for _, deltas in groups for delta in deltas], dtype=np.int64)
+    opening = np.array([opening for opening, _ in groups], dtype=np.int64)
+    assert running_need(delta, number, opening).tolist() == wanted
 
 
 @given(st.lists(st.tuples(st.integers(0, 2**63 - 1), st.sampled_from([1, 10**6, 10**9, 10**12])), min_size=1))
