@@ -338,7 +338,7 @@ def _form_beliefs(con: Connection, private: pa.Table) -> list[RuleReport]:
     return reports
 
 
-_WORLD = ("transfers", "transactions", "blocks", "tokens", "prices", "assets", "labels", "actors")
+_WORLD = ("transfers", "transactions", "blocks", "events", "tokens", "prices", "assets", "labels", "actors")
 
 
 def make_demo(settings: Settings, *, transfers: int = 200_000, preset: str = "default", seed: int = 7) -> Manifest:
@@ -355,5 +355,7 @@ def make_demo(settings: Settings, *, transfers: int = 200_000, preset: str = "de
             run.append(name, pa.RecordBatchReader.from_batches(lake_schema(name), world.batches(name)))
         seen = [asdict(one) for one in world.coverage if one.dataset in COVERED]
         run.replace("coverage", pa.Table.from_pylist(seen, schema=lake_schema("coverage")))
-        run.commit(rows=len(world.ledger.transfers["kind"]), bad_rows=0)
+        run.commit(rows=world.rows, bad_rows=0)
+    with Workspace(settings.store) as workspace:
+        workspace.add_labels(world.private_labels)
     return build(settings)
