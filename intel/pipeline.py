@@ -34,7 +34,7 @@ from intel.sources.labels import read_labels
 from intel.sources.parsed import Parsed, merge_parsed
 from intel.sources.prices import read_prices
 from intel.sources.tokens import read_assets, read_tokens
-from intel.sources.world import WorldSettings, generate_world
+from intel.sources.world import WorldSettings, choose_days, generate_world
 from intel.store import Connection, DatabaseError, MemoryExceeded, is_read_error, open_connection
 from intel.store.lake import Lake, LakeRun, lake_schema, lock_file
 from intel.store.snapshot import (
@@ -345,7 +345,7 @@ def make_demo(settings: Settings, *, transfers: int = 200_000, preset: str = "de
     """Fill an empty store with the simulated economy and build it; its truth goes to STORE.truth, never inside."""
     if Lake(settings.store).head() is not None:
         raise StoreError(f"the store {settings.store} already holds data", "name another with --store, or remove it")
-    world = generate_world(WorldSettings(transfers=transfers, preset=preset, seed=seed))
+    world = generate_world(WorldSettings(transfers=transfers, preset=preset, seed=seed, days=choose_days(transfers)))
     truth = settings.store.with_name(settings.store.name + ".truth")
     truth.mkdir(parents=True, exist_ok=True)
     for name, table in world.truth.items():

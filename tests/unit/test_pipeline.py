@@ -59,7 +59,7 @@ def test_the_demo_is_built_whole(demo: Path) -> None:
     assert (commit.rows, lake_rows(demo, "select count(*) from lake_transfers")) == (counted, [(counted,)])
     assert abs(counted - TRANSFERS) < TRANSFERS / 10
     manifest = read_manifest(demo, current_build(demo))
-    assert (manifest.lake_commit, manifest.workspace_revision) == (commit.commit_id, "0")
+    assert (manifest.lake_commit, manifest.workspace_revision) == (commit.commit_id, "1")  # its private labels
     assert [report["name"] for report in manifest.reports] == [rule.name for rule in ALL]
     assert not [report for report in manifest.reports if report["failed"]]
     assert list((snapshot_path(demo, manifest.build_id)).glob("*truth*")) == []

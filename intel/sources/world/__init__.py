@@ -15,7 +15,7 @@ from intel.errors import BadInput
 from intel.model import COUNTED_KINDS, DATASETS, CoverageRange
 from intel.sources.world.book import BLOCK_SECONDS, KIND
 from intel.sources.world.claims import write_labels
-from intel.sources.world.economy import Life, simulate_town
+from intel.sources.world.economy import Life, fit_days, simulate_town
 from intel.sources.world.faults import drop_traces, find_reorgs, write_orphans
 from intel.sources.world.ledger import ROWS, SOURCE, START, Ledger
 from intel.sources.world.market import ASSET_CHAIN, CHAINS, DAY
@@ -24,9 +24,10 @@ from intel.sources.world.town import PRESETS, Town
 from intel.sources.world.truth import write_truth
 from intel.store.lake import lake_schema
 
+LONGEST = 540  # days, unless told otherwise
 SHORTEST = 120  # days; payroll and airdrops need months
 
-__all__ = ["PRESETS", "World", "WorldSettings", "generate_world"]
+__all__ = ["PRESETS", "World", "WorldSettings", "choose_days", "generate_world"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class WorldSettings:
     transfers: int = 200_000  # about; what is generated differs by some percent
     preset: str = "default"  # easy | default | hard
     seed: int = 7
-    days: int = 540
+    days: int = LONGEST
     rows: int = ROWS  # per record batch
     periods: int | None = None  # generated one after another; None: as many as memory asks for
     lacks_traces: bool = False  # some blocks lack their internal transfers, and coverage says so
@@ -131,6 +132,11 @@ class World:
 
 def _to_time(seconds: int) -> datetime:
     return datetime.fromtimestamp(START + seconds, UTC).replace(tzinfo=None)
+
+
+def choose_days(transfers: int) -> int:
+    """Return how long an economy of that size lasts: 540 days, or less where there are few transfers."""
+    return max(SHORTEST, fit_days(transfers, LONGEST))
 
 
 def generate_world(settings: WorldSettings) -> World:

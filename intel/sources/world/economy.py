@@ -73,6 +73,11 @@ class Life:
     seen: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros((len(CHAINS), 0), dtype=np.bool_))
 
 
+def fit_days(transfers: int, longest: int) -> int:
+    """How many days, at most `longest`, an economy of so few transfers can last."""
+    return min(longest, int((transfers - FEWEST * ROWS_PER_PERSON) / ROWS_PER_DAY) - 1)
+
+
 def count_people(transfers: int, days: int) -> int:
     """How many people cause about `transfers` transfers in `days`."""
     each = ROWS_PER_PERSON if transfers < 1.5 * ROWS_PER_PERIOD else ROWS_PER_PERSON_CUT
