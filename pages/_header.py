@@ -57,6 +57,14 @@ def _show_badges(subject: Subject, profile: Profile) -> None:
     word, icon, color, _ = STATUS[status]
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.badge(word, icon=icon, color=color, help=STATUS_HELP[status])  # type: ignore[arg-type]
+        for listing in profile.extra["listings"]:
+            told = f"Named by {', '.join(listing['sources'])}. A list says that it is listed, not who owns it."
+            st.badge(
+                plain(f"Listed: {say_words(listing['category'])}"),
+                icon=":material/flag:",
+                color="red",
+                help=plain(told),
+            )
         for text in _list_facts(subject, entity, role):
             st.badge(plain(text), color="gray")
 
