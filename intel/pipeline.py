@@ -296,7 +296,7 @@ def build(settings: Settings, *, with_ml: bool = True, full: bool = False) -> Ma
             build_accounts(work.con)
             build_context(work.con)
             reports = _form_beliefs(work.con, private)
-        created = datetime.now(UTC).isoformat(timespec="seconds")
+        created = datetime.now(UTC).isoformat(timespec="microseconds")
         told = tuple(asdict(report) for report in reports)
         manifest = Manifest(build_id, created, commit.commit_id, revision, code_version(), options, told)
         finished = publish_build(settings.store, work, manifest)
