@@ -78,10 +78,6 @@ class Address:
     chain: str | None
     text: str  # the chain's own form; EVM in lower case
 
-    def caip10(self, namespace: str, reference: str) -> str:
-        """CAIP-10 form, for example `eip155:1:0xab...`; namespace and reference come from the chain's facts."""
-        return f"{namespace}:{reference}:{self.text}"
-
 
 @dataclass(frozen=True, slots=True)
 class DataIssue:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
-
-import pyarrow as pa
+from typing import Any
 
 from intel.model import Subject
-from intel.profiler.postings import ALWAYS, Window, gather_flows, gather_moves
+from intel.profiler.postings import ALWAYS, Window, gather_flows
 from intel.store.reader import Reader
-
-Step = Literal["day", "week", "month"]
 
 
 def summarise_activity(reader: Reader, subject: Subject, window: Window = ALWAYS) -> dict[str, Any]:
@@ -48,18 +44,3 @@ def count_moves(reader: Reader, subject: Subject, window: Window = ALWAYS) -> di
         from once"""
     )[0]
     return dict(zip(("transfers", "internal", "spam", "unpriced"), row, strict=True))
-
-
-def tabulate_activity(reader: Reader, subject: Subject, window: Window = ALWAYS, *, step: Step = "month") -> pa.Table:
-    """Return period (its first day), transfers_in, transfers_out, in_usd, out_usd; without those between members."""
-    gather_moves(reader, subject, window)
-    return reader.arrow(
-        """select date_trunc($step, p.block_time)::date as period,
-            count(*) filter (p.direction > 0) as transfers_in, count(*) filter (p.direction < 0) as transfers_out,
-            coalesce(sum(p.value_micro_usd) filter (p.direction > 0), 0)::bigint / 1e6 as in_usd,
-            coalesce(sum(p.value_micro_usd) filter (p.direction < 0), 0)::bigint / 1e6 as out_usd
-        from moves p
-        where coalesce(p.counterparty_id not in (select address_id from members), true)
-        group by 1 order by 1""",
-        {"step": step},
-    )

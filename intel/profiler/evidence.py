@@ -59,15 +59,3 @@ def _name_ends(row: dict[str, Any], named: dict[int, tuple[str, str]]) -> dict[s
         **rest,
         "weight_is_assumed": row["weight_is_assumed"] is not False,
     }
-
-
-def count_evidence(reader: Reader, subject: Subject) -> dict[str, int]:
-    """Return the number of evidence rows about the subject per heuristic, and how many carry an assumed weight."""
-    gather_members(reader, subject)
-    about, params = _about(subject)
-    rows = reader.query(
-        f"""select v.heuristic, count(*), count(*) filter (coalesce(v.weight_is_assumed, true))
-        from ({about}) v group by 1 order by 1""",
-        params,
-    )
-    return {**{str(row[0]): int(row[1]) for row in rows}, "assumed": sum(int(row[2]) for row in rows)}

@@ -6,8 +6,6 @@ from datetime import datetime, timedelta
 from decimal import Context, Decimal
 from typing import Any
 
-import pyarrow as pa
-
 from intel.model import Holding, Subject
 from intel.profiler.coverage import describe_chain, last_seen_by_chain
 from intel.profiler.postings import ALWAYS, Window, gather_moves
@@ -25,19 +23,6 @@ _WHOLE = """select p.asset_id, (sum(coalesce(p.in_raw, 0)) - sum(coalesce(p.out_
     from facts.address_assets p where p.address_id in (select address_id from members) group by 1"""
 _BETWEEN = """select p.asset_id, sum(p.value_raw * p.direction)::decimal(38, 0) as net_raw, count(*) as postings
     from moves p group by 1"""
-
-
-def tabulate_holdings(
-    reader: Reader, subject: Subject, window: Window = ALWAYS, *, limit: int | None = None
-) -> pa.Table:
-    """Return every asset whose net is not zero, and the oversize ones; largest USD first, spam last.
-
-    Columns: chain, token, token_id, symbol, decimals, net_raw (base units; null: oversize), price_usd, price_date,
-    is_doubtful_price, flags, as_of. The price is the last daily one at or before `as_of`: the end of the window, or
-    of what was seen of that chain.
-    """
-    _prepare(reader, subject, window)
-    return reader.arrow(_query(window), {"limit": 2**62 if limit is None else limit})
 
 
 def _query(window: Window) -> str:

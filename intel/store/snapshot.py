@@ -17,7 +17,7 @@ from pathlib import Path
 
 from intel.errors import NoSnapshot, StoreError, UsageError
 from intel.store.connection import Connection, open_connection
-from intel.store.ddl import create_tables, read_tables
+from intel.store.ddl import create_tables
 from intel.store.lake import lock_file
 
 SCHEMA_VERSION = 1
@@ -225,8 +225,3 @@ def prune_builds(store: Path, keep: int = _KEEP) -> list[str]:
         path = path.rename(path.with_name(f".{build_id}.removed"))  # whole or gone, wherever this is killed
         shutil.rmtree(path)
     return removed
-
-
-def needed_tables() -> list[str]:
-    """Return every table a snapshot holds, as schema.table."""
-    return [f"{schema}.{table}" for schema in ("facts", "beliefs") for table in read_tables()[schema]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import re
 from typing import Any
 
@@ -13,8 +12,6 @@ import typer
 from tests.tree import ROOT
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-if importlib.util.find_spec("intel.cli") is None:
-    pytest.skip("intel.cli does not exist yet", allow_module_level=True)
 
 
 def walk_commands(command: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
