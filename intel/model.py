@@ -38,7 +38,7 @@ CONFIDENCE_LEVELS: Mapping[str, int] = {
 
 RELATIONS = (
     "same_controller", "controls", "deposit_of", "used_by", "funded_by", "deployed", "signer_of", "bridged_to",
-    "coordinated", "cannot_link",
+    "coordinated", "cannot_link", "possible",
 )  # fmt: skip
 
 FAMILIES = ("FLOW", "FUND", "AUTH", "CHAIN", "UTXO", "BEHAV", "ID", "NEG")

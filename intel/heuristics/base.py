@@ -4,23 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 Value = int | float | str
 
-# What a heuristic may ask for in `requires`: a test query (one boolean) and the words for its absence.
-REQUIREMENTS: Mapping[str, tuple[str, str]] = {
-    "transfers": ("select exists (select 1 from facts.transfers)", "no transfers"),
-    "exchange_wallets": (
-        "select exists (select 1 from exchange_wallets)",
-        "no labelled wallet of an exchange or custodian occurs in the ledger",
-    ),
-    "tokens": ("select exists (select 1 from facts.transfers where kind = 'erc20')", "no token transfers"),
-    "deposits": ("select exists (select 1 from known_deposits)", "no deposit address is known"),
-    "initiators": (
-        "select exists (select 1 from facts.transfers where initiator_id is not null)",
-        "no source says who signed a transfer",
-    ),
-}
+# How both ends agreed to what the rule saw (SCIENCE.md 0.1): without it a link never counts as one controller.
+Consent = Literal["both signed", "labelled service", "ledger fact", "not known", "not claimed"]
 
 # The columns that a rule's SQL returns, in this order; beliefs.evidence has four more, known from the rule itself.
 RESULT_COLUMNS = (
@@ -33,9 +22,15 @@ RESULT_COLUMNS = (
 class Heuristic:
     """One rule: a query over facts, beliefs and the inputs that returns RESULT_COLUMNS.
 
-    `params` are the values bound to $name in `sql`, never formatted into it; `requires` names REQUIREMENTS.
-    A weight is `assumed` until it was measured on labelled data. Claims about an entity have the address left and
-    the slug in right_entity; claims about two addresses have both ids (used_by: deposit left, its user right).
+    `params` are the values bound to $name in `sql`, never formatted into it; `requires` names REQUIREMENTS. A weight
+    is assumed until data/weights.toml says how it was measured. Claims about an entity have the address left and the
+    slug in right_entity; claims about two addresses have both ids (used_by: deposit left, its user right).
+
+    consent: how both ends took part. "not known": evidence of the tier `probable` at most; "not claimed": the rule
+        never says that two addresses have one controller.
+    is_atomic: a fact of the ledger that unites at once, without weighing (one key, one signed single-owner Safe).
+    is_tree: links every leaf to one trunk (funder, collector); pairs among the leaves are not missing evidence.
+    is_on: False for rules that run only when settings enable them.
     """
 
     name: str
@@ -45,7 +40,11 @@ class Heuristic:
     requires: tuple[str, ...]
     params: Mapping[str, Value]
     sql: str
-    weight_is_assumed: bool = True
+    title: str = ""  # for people: "Deposit address that passes everything on"
+    consent: Consent = "not claimed"
+    is_atomic: bool = False
+    is_tree: bool = False
+    is_on: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,12 @@ class EvidenceSettings:
     """Which rules run, and which of their parameters differ from the default: {heuristic: {param: value}}."""
 
     disabled: frozenset[str] = frozenset()
+    enabled: frozenset[str] = frozenset()  # rules that are off by default
     params: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+
+    def runs(self, rule: Heuristic) -> bool:
+        """Tell whether a rule is to run."""
+        return rule.name not in self.disabled and (rule.is_on or rule.name in self.enabled)
 
 
 @dataclass(frozen=True, slots=True)

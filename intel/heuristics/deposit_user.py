@@ -111,4 +111,7 @@ HEURISTIC = Heuristic(
     requires=("transfers", "deposits", "initiators"),
     params={"max_senders": 25, "max_seconds": 43_200, "min_micro_usd": 50_000_000, "weight_bits": 5.0},
     sql=_SQL,
+    title="Pays into a deposit address",
+    consent="both signed",
+    is_tree=True,
 )

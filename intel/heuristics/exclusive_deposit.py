@@ -119,4 +119,6 @@ HEURISTIC = Heuristic(
         "partial_weight_bits": 2.0,
     },
     sql=_SQL,
+    title="Passes everything on to one exchange",
+    consent="labelled service",
 )

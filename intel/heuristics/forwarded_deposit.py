@@ -93,4 +93,6 @@ HEURISTIC = Heuristic(
         "partial_weight_bits": 2.0,
     },
     sql=_SQL,
+    title="Passed a payment on to an exchange as it came",
+    consent="labelled service",
 )

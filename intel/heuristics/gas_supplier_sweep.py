@@ -125,4 +125,6 @@ HEURISTIC = Heuristic(
         "partial_weight_bits": 2.0,
     },
     sql=_SQL,
+    title="Gets gas from the exchange's supplier, then sweeps",
+    consent="labelled service",
 )

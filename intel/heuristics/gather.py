@@ -6,8 +6,10 @@ import time
 from collections.abc import Sequence
 
 from intel.errors import IntelError
-from intel.heuristics.base import REQUIREMENTS, RESULT_COLUMNS, EvidenceSettings, Heuristic, RuleReport, Value
+from intel.heuristics.base import RESULT_COLUMNS, EvidenceSettings, Heuristic, RuleReport, Value
 from intel.heuristics.inputs import create_inputs
+from intel.heuristics.requirements import REQUIREMENTS
+from intel.heuristics.weights import Weight, load_weights, record_weights
 from intel.store import Connection, DatabaseError
 
 _INSERT = """
@@ -23,7 +25,8 @@ def run_rules(con: Connection, rules: Sequence[Heuristic], settings: EvidenceSet
     A rule that fails leaves no rows, is reported with its error, and does not stop the others.
     """
     create_inputs(con)
-    return [run_rule(con, rule, settings) for rule in rules if rule.name not in settings.disabled]
+    record_weights(con, rules, settings)
+    return [run_rule(con, rule, settings) for rule in rules if settings.runs(rule)]
 
 
 def run_rule(con: Connection, rule: Heuristic, settings: EvidenceSettings) -> RuleReport:
@@ -33,7 +36,7 @@ def run_rule(con: Connection, rule: Heuristic, settings: EvidenceSettings) -> Ru
         missing = find_missing(con, rule)
         if missing:
             return RuleReport(rule.name, 0, time.monotonic() - started, f"no input: {missing}")
-        rows = _insert_evidence(con, rule, {**rule.params, **settings.params.get(rule.name, {})})
+        rows = _insert_evidence(con, rule, settings)
     except (IntelError, DatabaseError) as error:
         return RuleReport(rule.name, 0, time.monotonic() - started, str(error), failed=True)
     return RuleReport(rule.name, rows, time.monotonic() - started)
@@ -50,17 +53,24 @@ def find_missing(con: Connection, rule: Heuristic) -> str:
     return "; ".join(gaps)
 
 
-def _insert_evidence(con: Connection, rule: Heuristic, params: dict[str, Value]) -> int:
+def _insert_evidence(con: Connection, rule: Heuristic, settings: EvidenceSettings) -> int:
     columns = ", ".join(RESULT_COLUMNS)
     query = f"select {columns} from ({rule.sql}) result"
+    weight = load_weights().get(rule.name)
     counted = con.execute(
         _INSERT.format(sql=query),
         {
-            **params,
+            **bind_params(rule, weight, settings),
             "heuristic": rule.name,
             "version": rule.version,
             "family": rule.family,
-            "weight_is_assumed": rule.weight_is_assumed,
+            "weight_is_assumed": weight is None,
         },
     ).fetchone()
     return int(counted[0]) if counted else 0
+
+
+def bind_params(rule: Heuristic, weight: Weight | None, settings: EvidenceSettings) -> dict[str, Value]:
+    """Return the values for a rule's $parameters: its own, the measured weight, then what the settings say."""
+    measured = {"weight_bits": weight.bits} if weight is not None and "weight_bits" in rule.params else {}
+    return {**rule.params, **measured, **settings.params.get(rule.name, {})}

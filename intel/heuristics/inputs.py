@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from intel.heuristics.deposit_inputs import DEPOSIT_CANDIDATES, DEPOSIT_FEES, DEPOSIT_MOVES
+from intel.heuristics.event_inputs import EVENT_PARTIES
+from intel.heuristics.wallet_inputs import FIRST_FUNDINGS, PLAIN_WALLETS, WALLET_FLOWS
 from intel.store import Connection
 
 
@@ -90,6 +92,10 @@ INPUTS = (
     RuleInput("deposit_fees", DEPOSIT_FEES, stored=True),
     RuleInput("deposit_moves", DEPOSIT_MOVES, stored=True),
     RuleInput("known_deposits", _KNOWN_DEPOSITS, stored=False),
+    RuleInput("plain_wallets", PLAIN_WALLETS, stored=True),
+    RuleInput("first_fundings", FIRST_FUNDINGS, stored=True),
+    RuleInput("wallet_flows", WALLET_FLOWS, stored=True),
+    RuleInput("event_parties", EVENT_PARTIES, stored=True),
 )
 
 

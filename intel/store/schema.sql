@@ -281,6 +281,44 @@ create table beliefs.evidence (
     visibility varchar, reason varchar
 );
 
+-- What a weight stands on. `is_assumed`: never measured; else n links of `measured_on` gave the interval of precision.
+create table beliefs.weights (
+    heuristic varchar, version integer, family varchar, consent varchar, weight_bits double, is_assumed boolean,
+    precision double, precision_low double, precision_high double, n bigint, measured_on varchar, measured_at date
+);
+
+-- All evidence of one link weighed together: each event once, families added up to their caps, then the prior.
+create table beliefs.links (
+    left_id bigint, right_id bigint, right_entity varchar, -- as in evidence; left_id < right_id for same_controller
+    relation varchar, bits double,   -- posterior log2 odds
+    probability double, events bigint, basis varchar[], reason varchar, visibility varchar
+);
+
+-- The merge tree: how the addresses of a cluster came together, in order. Replaying it gives the clusters.
+create table beliefs.merges (
+    visibility varchar, step bigint, cluster_id varchar,
+    kind varchar,                    -- atom (a fact of the ledger) | weighed | judgement
+    left_id bigint, right_id bigint, -- the two ends of the strongest link across the cut
+    left_size bigint, right_size bigint,
+    bits double,                     -- of the whole cut, after prior and charge
+    charge_bits double,              -- for pairs that the rules could have shown and did not
+    events bigint, families varchar[]
+);
+
+-- Merges that did not happen, and label claims that stand against each other: the queue for human eyes.
+create table beliefs.disputes (
+    visibility varchar, cause varchar, -- label_veto | judgement_veto | size_gate | hostile | label_conflict | overruled
+    left_id bigint, right_id bigint, left_entity varchar, right_entity varchar, bits double, detail varchar
+);
+
+-- What people judged, as this build applied it. Always private.
+create table beliefs.judgements (
+    judgement_id bigint, left_id bigint, right_id bigint, left_entity varchar, right_entity varchar,
+    verdict varchar,                 -- same | different | unsure
+    because varchar, made_by varchar, made_at timestamp,
+    effect varchar                   -- what it changed, in words
+);
+
 -- Clusters of two or more addresses with one controller.
 create table beliefs.clusters (cluster_id varchar, address_id bigint, tier varchar, visibility varchar);
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -22,8 +23,17 @@ LINE = re.compile(
     r"(?P<amount>[\d.#]+) (?P<token>\S+)(?P<options>( \w+=\S+)*)(?: x(?P<times>\d+))?$"
 )
 CALL = re.compile(
-    r"(?P<day>\d+) (?P<hour>\d\d):(?P<minute>\d\d) +(?P<sender>\S+) > (?P<receiver>\S+) +(?P<method>0x\w+)$"
+    r"(?P<day>\d+) (?P<hour>\d\d):(?P<minute>\d\d) +(?P<sender>\S+) > (?P<receiver>\S+) +(?P<method>0x\w*)"
+    r"(?P<options>( \w+=\S+)*)$"
 )
+EVENT = re.compile(
+    r"(?P<day>\d+) (?P<hour>\d\d):(?P<minute>\d\d) +(?P<event>\w+) +(?P<actor>\S+)(?P<options>( \w+=\S+)*)$"
+)
+EDGE = re.compile(r"(?P<sender>\S+) > (?P<receiver>\S+) +(?P<kind>\w+)(?: x(?P<times>\d+))?$")
+PARTIES = {
+    "owner", "signer", "recipient", "spender", "operator", "parent", "factory", "target", "sender", "paymaster",
+    "delegate", "collection",
+}  # fmt: skip
 TOKENS: dict[str, dict[str, Any]] = {
     "ETH": {"native": True, "decimals": 18, "usd": 2000},
     "USDT": {"decimals": 6, "usd": 1, "verified": True},
@@ -36,9 +46,13 @@ class Scenario:
     """One tiny world with what must and must not follow from it.
 
     transfers  one per line: day, time, sender > receiver, amount in whole tokens, token; then any of by= (who signed;
-               ? unknown; else the sender), kind=, tx= (several lines, one transaction), as= (a name for `flags`), and
-               x20 (twenty such lines, # counting from 1)
-    calls      other transactions: day, time, sender > receiver, method
+               ? unknown; else the sender), kind=, tx= (several lines, one transaction), as= (a name for `flags`),
+               chain= (another chain than the scenario's own), and x20 (twenty such lines, # counting from 1)
+    calls      other transactions: day, time, sender > receiver, method, then any column of facts.transactions as
+               key=value; created= takes a nickname
+    events     named events: day, time, event, actor (- for none), then at= (the contract), tx=, token=, value=, chain=,
+               and the details as key=value; owner=, signer=, recipient= and the like take nicknames
+    edges      dealings without amounts: sender > receiver kind, and x5 for five transfers
     labels     "address entity category role level"; entity and role may be -
     expect     evidence that must be there, forbid: that must not: "rule: left relation right bits"; rule and bits may
                be left out, * fits anything
@@ -50,6 +64,8 @@ class Scenario:
     about: str
     transfers: str = ""
     calls: str = ""
+    events: str = ""
+    edges: str = ""
     coverage: str = "whole"
     labels: tuple[str, ...] = ()
     contracts: tuple[str, ...] = ()
@@ -70,7 +86,13 @@ class Scenario:
     def tx_hash(self, name: str) -> str:
         return "0x" + digest(f"{self.chain} transaction {name}")
 
+    def chain_of(self, name: str | None) -> str:
+        """The scenario's own chain, or another of the same name everywhere in it."""
+        return f"{self.chain}_{name}" if name else self.chain
+
     def address(self, nickname: str) -> str:
+        """`alice@b` is alice on the chain b: the same hex."""
+        nickname = nickname.partition("@")[0]
         return self.addresses.get(nickname) or "0x" + digest(f"{self.chain} {nickname}")[:40]
 
 
@@ -129,18 +151,27 @@ class Book:
             self.add_transfer(scenario, move, number)
         for match in match_lines(CALL, scenario.calls):
             self.add_call(scenario, match)
+        for match in match_lines(EVENT, scenario.events):
+            self.add_event(scenario, match)
+        for match in match_lines(EDGE, scenario.edges):
+            ends = (self.address_id(scenario, match[end]) for end in ("sender", "receiver"))
+            self.insert(
+                "facts.edges", **dict(zip(("sender_id", "receiver_id"), ends, strict=True)), kind=match["kind"],
+                transfers=int(match["times"] or 1), source="toml",
+            )  # fmt: skip
         for label in scenario.labels:
             self.add_label(scenario, label)
         if moves:
             first = FIRST_BLOCK if scenario.coverage == "partial" else 0
-            for kind in ("native", "erc20"):
-                self.insert(
-                    "facts.coverage", dataset="transfers", chain=scenario.chain, kind=kind, source="toml",
-                    first_block=first, last_block=LAST_BLOCK, rows=len(moves),
-                )  # fmt: skip
+            for chain in sorted({scenario.chain_of(move.get("chain")) for move in moves}):
+                for kind in ("native", "erc20"):
+                    self.insert(
+                        "facts.coverage", dataset="transfers", chain=chain, kind=kind, source="toml",
+                        first_block=first, last_block=LAST_BLOCK, rows=len(moves),
+                    )  # fmt: skip
 
-    def address_id(self, scenario: Scenario, nickname: str) -> int:
-        key = (scenario.chain, scenario.address(nickname))
+    def address_id(self, scenario: Scenario, nickname: str, chain: str | None = None) -> int:
+        key = (scenario.chain_of(chain), scenario.address(nickname))
         if key not in self.address_ids:
             self.address_ids[key] = len(self.address_ids) + 1
             self.insert(
@@ -149,8 +180,8 @@ class Book:
             )  # fmt: skip
         return self.address_ids[key]
 
-    def asset_id(self, scenario: Scenario, name: str) -> int:
-        key = (scenario.chain, name)
+    def asset_id(self, scenario: Scenario, name: str, chain: str | None = None) -> int:
+        key = (scenario.chain_of(chain), name)
         if key not in self.asset_ids:
             self.asset_ids[key] = len(self.asset_ids) + 1
             facts = find_token(scenario, name)
@@ -171,26 +202,51 @@ class Book:
         facts = find_token(scenario, move["token"])
         whole, _, part = move["amount"].partition(".")
         kind = move.get("kind") or ("native" if facts.get("native") else "erc20")
-        signer = move.get("by", move["sender"])
+        signer, chain = move.get("by", move["sender"]), move.get("chain")
         self.insert(
-            "facts.transfers", transfer_id=self.transfers, chain=scenario.chain, block_number=block_at(move["time"]),
-            block_time=move["time"], tx_hash=scenario.tx_hash(move.get("tx") or str(number)),
+            "facts.transfers", transfer_id=self.transfers, chain=scenario.chain_of(chain),
+            block_number=block_at(move["time"]), block_time=move["time"], tx_hash=scenario.tx_hash(move.get("tx") or str(number)),
             position=number, sub_position=0, kind=kind,
-            sender_id=None if move["sender"] == "-" else self.address_id(scenario, move["sender"]),
-            receiver_id=None if move["receiver"] == "-" else self.address_id(scenario, move["receiver"]),
-            initiator_id=None if signer in {"?", "-"} else self.address_id(scenario, signer),
-            asset_id=self.asset_id(scenario, move["token"]),
+            sender_id=None if move["sender"] == "-" else self.address_id(scenario, move["sender"], chain),
+            receiver_id=None if move["receiver"] == "-" else self.address_id(scenario, move["receiver"], chain),
+            initiator_id=None if signer in {"?", "-"} else self.address_id(scenario, signer, chain),
+            asset_id=self.asset_id(scenario, move["token"], chain),
             value_raw=int(whole + part.ljust(facts["decimals"], "0")),
             value_micro_usd=round(float(move["amount"]) * facts["usd"] * 1_000_000) if facts.get("usd") else None,
             source="toml", block_time_is_estimated=False,
         )  # fmt: skip
 
     def add_call(self, scenario: Scenario, match: re.Match[str]) -> None:
-        time = read_time(match)
+        time, options = read_time(match), read_options(match)
+        chain = options.pop("chain", None)
+        tx = options.pop("tx", None)
+        created = options.pop("created", None)
         self.insert(
-            "facts.transactions", chain=scenario.chain, block_number=block_at(time), block_time=time,
-            tx_hash="0x" + digest(f"{scenario.chain} {match[0]}"), sender_id=self.address_id(scenario, match["sender"]),
-            receiver_id=self.address_id(scenario, match["receiver"]), method_id=match["method"], success=True,
+            "facts.transactions", chain=scenario.chain_of(chain), block_number=block_at(time), block_time=time,
+            tx_hash=scenario.tx_hash(tx) if tx else "0x" + digest(f"{scenario.chain} {match[0]}"),
+            sender_id=self.address_id(scenario, match["sender"], chain),
+            receiver_id=None if match["receiver"] == "-" else self.address_id(scenario, match["receiver"], chain),
+            created_id=self.address_id(scenario, created, chain) if created else None,
+            method_id=match["method"], success=options.pop("success", "true") == "true",
+            nonce=options.pop("nonce", None), type=options.pop("type", None), gas_limit=options.pop("gas_limit", None),
+            gas_price=options.pop("gas_price", None),
+        )  # fmt: skip
+        assert not options, f"a call with options that mean nothing: {options}"
+
+    def add_event(self, scenario: Scenario, match: re.Match[str]) -> None:
+        time, options = read_time(match), read_options(match)
+        chain, at, tx = (options.pop(key, None) for key in ("chain", "at", "tx"))
+        token, value = options.pop("token", None), options.pop("value", None)
+        details = {key: scenario.address(text) if key in PARTIES else text for key, text in options.items()}
+        for key in PARTIES & options.keys():
+            self.address_id(scenario, options[key], chain)
+        self.insert(
+            "facts.events", event=match["event"], address_id=self.address_id(scenario, at, chain) if at else None,
+            actor_id=None if match["actor"] == "-" else self.address_id(scenario, match["actor"], chain),
+            block_number=block_at(time), block_time=time,
+            tx_hash=scenario.tx_hash(tx) if tx else "0x" + digest(f"{scenario.chain} {match[0]}"),
+            token=scenario.address(f"token {token}") if token else None, value_text=value,
+            details=json.dumps(details) if details else None, source="toml",
         )  # fmt: skip
 
     def add_label(self, scenario: Scenario, text: str) -> None:
@@ -234,6 +290,10 @@ def match_lines(form: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
         match = form.match(line)
         assert match, f"a scenario line that reads as nothing: {line!r}"
         yield match
+
+
+def read_options(match: re.Match[str]) -> dict[str, str]:
+    return dict(option.split("=") for option in match["options"].split())
 
 
 def read_time(match: re.Match[str]) -> datetime:
