@@ -205,7 +205,8 @@ class Book:
         signer, chain = move.get("by", move["sender"]), move.get("chain")
         self.insert(
             "facts.transfers", transfer_id=self.transfers, chain=scenario.chain_of(chain),
-            block_number=block_at(move["time"]), block_time=move["time"], tx_hash=scenario.tx_hash(move.get("tx") or str(number)),
+            block_number=block_at(move["time"]), block_time=move["time"],
+            tx_hash=scenario.tx_hash(move.get("tx") or str(number)),
             position=number, sub_position=0, kind=kind,
             sender_id=None if move["sender"] == "-" else self.address_id(scenario, move["sender"], chain),
             receiver_id=None if move["receiver"] == "-" else self.address_id(scenario, move["receiver"], chain),
