@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from intel.heuristics.base import EvidenceSettings, Heuristic, RuleReport
+from intel.heuristics.close_dealings import HEURISTIC as CLOSE_DEALINGS
 from intel.heuristics.deposit_user import HEURISTIC as DEPOSIT_USER
 from intel.heuristics.exclusive_deposit import HEURISTIC as EXCLUSIVE_DEPOSIT
 from intel.heuristics.forwarded_deposit import HEURISTIC as FORWARDED_DEPOSIT
@@ -13,7 +14,7 @@ from intel.heuristics.services import type_services
 from intel.store import Connection
 
 # Rules that name deposit addresses run before the one that reads who uses them.
-ALL: list[Heuristic] = [EXCLUSIVE_DEPOSIT, FORWARDED_DEPOSIT, GAS_SUPPLIER_SWEEP, DEPOSIT_USER]
+ALL: list[Heuristic] = [EXCLUSIVE_DEPOSIT, FORWARDED_DEPOSIT, GAS_SUPPLIER_SWEEP, DEPOSIT_USER, CLOSE_DEALINGS]
 
 
 def gather_evidence(con: Connection, settings: EvidenceSettings | None = None) -> list[RuleReport]:
