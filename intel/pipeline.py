@@ -19,6 +19,7 @@ from intel import __version__
 from intel.config import Settings, data_path
 from intel.entities.attribute import attribute_addresses
 from intel.entities.cluster import build_clusters
+from intel.entities.judgements import apply_judgements, resolve_judgements
 from intel.entities.ontology import resolve_labels
 from intel.errors import BadInput, StoreError, UsageError
 from intel.etl.accounts import build_accounts
@@ -283,10 +284,10 @@ def build(settings: Settings, *, with_ml: bool = True, full: bool = False) -> Ma
             f"the store {settings.store} holds no data yet", "run `intel demo` or `intel ingest files ...`"
         )
     with Workspace(settings.store) as workspace:
-        revision = str(workspace.revision())  # first: a label added in between only makes the next build a new one
-        private = workspace.labels()
+        revision = workspace.revision()  # first: a label added in between only makes the next build a new one
+        private, judgements = workspace.labels(), workspace.judgements()
     options = {"ml": str(with_ml)}
-    build_id = name_build(commit.commit_id, revision, code_version(), options)
+    build_id = name_build(commit.commit_id, str(revision), code_version(), options)
     if not full and any(known.build_id == build_id for known in list_builds(settings.store)):
         return republish_build(settings.store, build_id)
     with open_build(settings.store, build_id, memory=settings.memory, threads=settings.threads) as work:
@@ -295,10 +296,11 @@ def build(settings: Settings, *, with_ml: bool = True, full: bool = False) -> Ma
             build_ledger(work.con)
             build_accounts(work.con)
             build_context(work.con)
+            resolve_judgements(work.con, judgements, revision)
             reports = _form_beliefs(work.con, private)
         created = datetime.now(UTC).isoformat(timespec="microseconds")
         told = tuple(asdict(report) for report in reports)
-        manifest = Manifest(build_id, created, commit.commit_id, revision, code_version(), options, told)
+        manifest = Manifest(build_id, created, commit.commit_id, str(revision), code_version(), options, told)
         finished = publish_build(settings.store, work, manifest)
     prune_builds(settings.store)
     return finished
@@ -333,6 +335,7 @@ def _form_beliefs(con: Connection, private: pa.Table) -> list[RuleReport]:
     reports = gather_evidence(con)
     build_clusters(con)
     attribute_addresses(con)
+    apply_judgements(con)
     con.execute("drop view labels_in")
     con.unregister("private_labels")
     return reports
