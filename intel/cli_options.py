@@ -69,3 +69,10 @@ Table = Annotated[
 IncludePrivate = Annotated[bool, Option("--include-private", help="The private overlay too.")]
 Dataset = Annotated[str, Argument(metavar="NAME", help="A name of `intel datasets list`.")]
 Folder = Annotated[Path | None, Option("--to", metavar="DIR", help="Where to; if not given STORE/datasets.")]
+
+# Judgements.
+MaybeSubject = Annotated[str | None, Argument(help="An address (hex or CAIP-10), entity id or name.")]
+Verdict = Annotated[Literal["same", "different", "unsure"] | None, Argument(help="What you judge of the two.")]
+Because = Annotated[str, Option("--because", metavar="TEXT", help="Why; kept beside the verdict.")]
+Revoke = Annotated[int | None, Option("--revoke", metavar="ID", help="Take the judgement of this number back.")]
+ListJudgements = Annotated[bool, Option("--list", help="List all judgements, those taken back too.")]
