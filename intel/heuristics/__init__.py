@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+from intel.heuristics.account_owner import HEURISTIC as ACCOUNT_OWNER
 from intel.heuristics.base import EvidenceSettings, Heuristic, RuleReport
 from intel.heuristics.close_dealings import HEURISTIC as CLOSE_DEALINGS
+from intel.heuristics.delegation import HEURISTIC as DELEGATION
 from intel.heuristics.deposit_user import HEURISTIC as DEPOSIT_USER
 from intel.heuristics.exclusive_deposit import HEURISTIC as EXCLUSIVE_DEPOSIT
 from intel.heuristics.forwarded_deposit import HEURISTIC as FORWARDED_DEPOSIT
 from intel.heuristics.gas_supplier_sweep import HEURISTIC as GAS_SUPPLIER_SWEEP
 from intel.heuristics.gather import run_rules
 from intel.heuristics.hygiene import flag_hygiene
+from intel.heuristics.safe_member import HEURISTIC as SAFE_MEMBER
+from intel.heuristics.safe_owners import HEURISTIC as SAFE_OWNERS
+from intel.heuristics.safe_signer import HEURISTIC as SAFE_SIGNER
+from intel.heuristics.same_key import HEURISTIC as SAME_KEY
 from intel.heuristics.services import type_services
 from intel.store import Connection
 
 # Rules that name deposit addresses run before the one that reads who uses them.
-ALL: list[Heuristic] = [EXCLUSIVE_DEPOSIT, FORWARDED_DEPOSIT, GAS_SUPPLIER_SWEEP, DEPOSIT_USER, CLOSE_DEALINGS]
+ALL: list[Heuristic] = [
+    EXCLUSIVE_DEPOSIT,
+    FORWARDED_DEPOSIT,
+    GAS_SUPPLIER_SWEEP,
+    DEPOSIT_USER,
+    CLOSE_DEALINGS,
+    SAME_KEY,
+    SAFE_SIGNER,
+    SAFE_MEMBER,
+    SAFE_OWNERS,
+    ACCOUNT_OWNER,
+    DELEGATION,
+]
 
 
 def gather_evidence(con: Connection, settings: EvidenceSettings | None = None) -> list[RuleReport]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from intel.heuristics.deposit_inputs import DEPOSIT_CANDIDATES, DEPOSIT_FEES, DEPOSIT_MOVES
-from intel.heuristics.event_inputs import EVENT_PARTIES
+from intel.heuristics.event_inputs import COMPROMISED_KEYS, EVENT_PARTIES, SAFE_SIGNERS, SAFES
 from intel.heuristics.wallet_inputs import FIRST_FUNDINGS, PLAIN_WALLETS, WALLET_FLOWS
 from intel.store import Connection
 
@@ -19,7 +19,8 @@ class RuleInput:
     stored: bool
 
 
-# A transfer with any flag but mass_airdrop is spam, dust or no dealing between two parties.
+# A transfer with any flag but mass_airdrop is spam, dust or no dealing between two parties; what leaves an account that
+# was given to malicious code is no act of its owner.
 _CLEAN_TRANSFERS = """
 select t.*
 from facts.transfers t
@@ -29,6 +30,9 @@ where t.kind <> 'fee'
     and (t.value_raw is null or t.value_raw > 0)
     and not exists (
         select 1 from beliefs.transfer_flags f where f.transfer_id = t.transfer_id and f.flag <> 'mass_airdrop'
+    )
+    and not exists (
+        select 1 from compromised_keys k where k.address_id = t.sender_id and t.block_time >= k.since
     )
 """
 
@@ -85,6 +89,7 @@ having min(c.entity_id) = max(c.entity_id)
 """
 
 INPUTS = (
+    RuleInput("compromised_keys", COMPROMISED_KEYS, stored=True),
     RuleInput("clean_transfers", _CLEAN_TRANSFERS, stored=False),
     RuleInput("exchange_wallets", _EXCHANGE_WALLETS, stored=True),
     RuleInput("whole_chains", _WHOLE_CHAINS, stored=True),
@@ -96,6 +101,8 @@ INPUTS = (
     RuleInput("first_fundings", FIRST_FUNDINGS, stored=True),
     RuleInput("wallet_flows", WALLET_FLOWS, stored=True),
     RuleInput("event_parties", EVENT_PARTIES, stored=True),
+    RuleInput("safes", SAFES, stored=True),
+    RuleInput("safe_signers", SAFE_SIGNERS, stored=True),
 )
 
 

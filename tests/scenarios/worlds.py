@@ -260,6 +260,10 @@ class Book:
             category=category, source="toml", level=int(level), origin="toml", visibility="public",
         )  # fmt: skip
         if slug is None:
+            self.insert(
+                "beliefs.listings", address_id=address_id, category=category, source="toml", label=text,
+                visibility="public",
+            )  # fmt: skip
             return
         self.insert(
             "beliefs.anchors", address_id=address_id, entity_id=slug, category=category,
