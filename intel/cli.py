@@ -11,6 +11,7 @@ import typer
 
 from intel import (
     cli_data,  # noqa: F401 (its commands come with it)
+    cli_evaluate,  # noqa: F401
     cli_judge,  # noqa: F401
 )
 from intel import cli_options as o

@@ -76,3 +76,14 @@ Verdict = Annotated[Literal["same", "different", "unsure"] | None, Argument(help
 Because = Annotated[str, Option("--because", metavar="TEXT", help="Why; kept beside the verdict.")]
 Revoke = Annotated[int | None, Option("--revoke", metavar="ID", help="Take the judgement of this number back.")]
 ListJudgements = Annotated[bool, Option("--list", help="List all judgements, those taken back too.")]
+
+# How right is it.
+Truth = Annotated[Path, Argument(metavar="TRUTH", help="Known owners: .csv or .parquet, never read by a build.")]
+MaxPairs = Annotated[
+    int | None, Option("--pairs", metavar="MAX_PER_GROUP", help="Of larger owners, a sample with so many pairs.")
+]
+Hide = Annotated[
+    float | None,
+    Option("--hide", metavar="SHARE", help="Hide half of each owner's addresses, and of this share all."),
+]
+Splits = Annotated[int, Option(metavar="N", help="How often --hide draws anew.")]
