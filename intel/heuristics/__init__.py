@@ -9,6 +9,7 @@ from intel.heuristics.delegation import HEURISTIC as DELEGATION
 from intel.heuristics.deposit_user import HEURISTIC as DEPOSIT_USER
 from intel.heuristics.exclusive_deposit import HEURISTIC as EXCLUSIVE_DEPOSIT
 from intel.heuristics.forwarded_deposit import HEURISTIC as FORWARDED_DEPOSIT
+from intel.heuristics.forwarder_clone import HEURISTIC as FORWARDER_CLONE
 from intel.heuristics.gas_supplier_sweep import HEURISTIC as GAS_SUPPLIER_SWEEP
 from intel.heuristics.gather import run_rules
 from intel.heuristics.hygiene import flag_hygiene
@@ -17,6 +18,7 @@ from intel.heuristics.safe_owners import HEURISTIC as SAFE_OWNERS
 from intel.heuristics.safe_signer import HEURISTIC as SAFE_SIGNER
 from intel.heuristics.same_key import HEURISTIC as SAME_KEY
 from intel.heuristics.services import type_services
+from intel.heuristics.wallet_expansion import HEURISTIC as WALLET_EXPANSION
 from intel.store import Connection
 
 # Rules that name deposit addresses run before the one that reads who uses them.
@@ -24,6 +26,8 @@ ALL: list[Heuristic] = [
     EXCLUSIVE_DEPOSIT,
     FORWARDED_DEPOSIT,
     GAS_SUPPLIER_SWEEP,
+    FORWARDER_CLONE,
+    WALLET_EXPANSION,
     DEPOSIT_USER,
     CLOSE_DEALINGS,
     SAME_KEY,

@@ -54,6 +54,7 @@ class Scenario:
                and the details as key=value; owner=, signer=, recipient= and the like take nicknames
     edges      dealings without amounts: sender > receiver kind, and x5 for five transfers
     labels     "address entity category role level"; entity and role may be -
+    parents    "entity parent": the organisation above a labelled entity; both occur in labels
     expect     evidence that must be there, forbid: that must not: "rule: left relation right bits"; rule and bits may
                be left out, * fits anything
     together   "a b tier": in one anonymous group; apart: "a b", not so
@@ -68,6 +69,7 @@ class Scenario:
     edges: str = ""
     coverage: str = "whole"
     labels: tuple[str, ...] = ()
+    parents: tuple[str, ...] = ()
     contracts: tuple[str, ...] = ()
     addresses: dict[str, str] = field(default_factory=dict)
     tokens: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -161,6 +163,9 @@ class Book:
             )  # fmt: skip
         for label in scenario.labels:
             self.add_label(scenario, label)
+        for text in scenario.parents:
+            child, parent = text.split()
+            next(row for row in self.tables["beliefs.entities"] if row["entity_id"] == child)["parent"] = parent
         if moves:
             first = FIRST_BLOCK if scenario.coverage == "partial" else 0
             for chain in sorted({scenario.chain_of(move.get("chain")) for move in moves}):
@@ -273,7 +278,7 @@ class Book:
         if not any(row["entity_id"] == slug for row in self.tables.get("beliefs.entities", [])):
             self.insert(
                 "beliefs.entities", entity_id=slug, name=slug.title(), category=category, kind="owner",
-                is_custodial=category in {"exchange", "custodian"}, visibility="public",
+                is_custodial=category in {"exchange", "custodian"}, visibility="public", parent=None,
             )  # fmt: skip
 
 
@@ -321,6 +326,18 @@ from facts.transfers where receiver_id is not null
 union all
 select sender_id, block_time, transfer_id, -1, receiver_id, asset_id, value_raw, value_micro_usd
 from facts.transfers where sender_id is not null;
+
+insert into facts.address_assets by name
+select
+    address_id, asset_id, coalesce(sum(value_raw) filter (where direction = 1), 0) as in_raw,
+    coalesce(sum(value_raw) filter (where direction = -1), 0) as out_raw,
+    coalesce(sum(value_micro_usd) filter (where direction = 1), 0)::bigint as in_micro_usd,
+    coalesce(sum(value_micro_usd) filter (where direction = -1), 0)::bigint as out_micro_usd,
+    count(value_raw) filter (where direction = 1) as transfers_in,
+    count(value_raw) filter (where direction = -1) as transfers_out,
+    min(block_time) as first_time, max(block_time) as last_time
+from facts.postings
+group by address_id, asset_id;
 
 insert into facts.address_stats by name
 select
