@@ -41,7 +41,7 @@ RELATIONS = (
     "coordinated", "cannot_link", "possible",
 )  # fmt: skip
 
-FAMILIES = ("FLOW", "FUND", "AUTH", "CHAIN", "UTXO", "BEHAV", "ID", "NEG")
+FAMILIES = ("FLOW", "FUND", "AUTH", "CHAIN", "UTXO", "BEHAV", "ID", "PAIR", "NEG")
 
 VERDICTS = ("same", "different", "unsure")  # what a person can judge of two ends
 
