@@ -330,6 +330,7 @@ create table beliefs.attributions (
     role varchar, basis varchar[],   -- heuristics or 'label'
     reason varchar, label_source varchar,
     rival_entity_id varchar, rival_confidence double,
+    is_calibrated boolean,           -- confidence of this role was measured (data/calibration.toml), null: labelled
     valid_from timestamp, valid_to timestamp, visibility varchar
 );
 
