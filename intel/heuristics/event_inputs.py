@@ -103,3 +103,36 @@ from signatures s
 left join removals r on r.safe_id = s.safe_id and r.owner_id = s.signer_id
 group by s.safe_id, s.signer_id
 """
+
+# What left one chain and came out on another under one message id that only one sending and one receipt bear. Ids of
+# different bridges may be equal numbers: both ends have to tell the same recipient.
+BRIDGE_MESSAGES = """
+with told as (
+    select
+        e.event, e.address_id as bridge_id, e.actor_id, a.chain, e.block_number, e.block_time, e.tx_hash,
+        json_extract_string(e.details, '$.message_id') as message_id,
+        lower(json_extract_string(e.details, '$.recipient')) as recipient
+    from facts.events e
+    join facts.addresses a on a.address_id = e.address_id
+    where e.event in ('bridge_sent', 'bridge_received')
+),
+paired as (
+    select
+        s.message_id, s.actor_id as sender_id, s.chain as sent_chain, s.tx_hash as sent_tx, s.block_time as sent_time,
+        s.block_number as sent_block, r.chain as received_chain, r.tx_hash as received_tx,
+        r.block_time as received_time, r.block_number as received_block, r.recipient,
+        count(*) over (partition by s.bridge_id, s.tx_hash, s.message_id) as receipts,
+        count(*) over (partition by r.bridge_id, r.tx_hash, r.message_id) as sends
+    from told s
+    join told r on r.message_id = s.message_id and r.recipient = s.recipient and r.event = 'bridge_received'
+        and r.chain <> s.chain and r.block_time >= s.block_time and date_diff('day', s.block_time, r.block_time) <= 8
+    where s.event = 'bridge_sent'
+)
+select
+    p.message_id, p.sender_id, f.address as sender, p.sent_chain, p.sent_tx, p.sent_time, p.sent_block,
+    t.address_id as recipient_id, p.recipient, p.received_chain, p.received_tx, p.received_time, p.received_block
+from paired p
+join facts.addresses f on f.address_id = p.sender_id
+join facts.addresses t on t.chain = p.received_chain and t.address = p.recipient
+where p.receipts = 1 and p.sends = 1
+"""

@@ -23,7 +23,9 @@ with named as (
     having count(distinct e.event) = 1 and min(e.event) = 'safe_owner_added'
 ),
 sets as (
-    select s.safe_id, s.chain, s.address, s.threshold, s.created_time, list_sort(list(distinct n.owner)) as owner_set
+    select
+        s.safe_id, s.chain, s.address, s.threshold, s.owners, s.created_time,
+        list_sort(list(distinct n.owner)) as owner_set
     from safes s
     join named n on n.safe_id = s.safe_id
     where s.threshold >= 2
@@ -59,7 +61,7 @@ select
     cast($weight_bits as double) as weight_bits, cast(o.executions as bigint) as support,
     [p.tx_hash, q.tx_hash] as tx_hashes, o.first_block, o.last_block, o.first_time as valid_from,
     cast(null as timestamp) as valid_to, 'public' as visibility,
-    'Two Safes with the same ' || cast(len(t.owner_set) as varchar) || ' owners, '
+    'Two Safes with the same ' || cast(t.owners as varchar) || ' owners, '
         || cast(t.threshold as varchar) || ' of whom have signed for this one and '
         || cast(o.threshold as varchar) || ' for that one' as reason
 from ranked t
