@@ -24,7 +24,7 @@ LINE = re.compile(
 )
 CALL = re.compile(
     r"(?P<day>\d+) (?P<hour>\d\d):(?P<minute>\d\d) +(?P<sender>\S+) > (?P<receiver>\S+) +(?P<method>0x\w*)"
-    r"(?P<options>( \w+=\S+)*)$"
+    r"(?P<options>( \w+=\S+)*)(?: x(?P<times>\d+))?$"
 )
 EVENT = re.compile(
     r"(?P<day>\d+) (?P<hour>\d\d):(?P<minute>\d\d) +(?P<event>\w+) +(?P<actor>\S+)(?P<options>( \w+=\S+)*)$"
@@ -49,7 +49,7 @@ class Scenario:
                ? unknown; else the sender), kind=, tx= (several lines, one transaction), as= (a name for `flags`),
                chain= (another chain than the scenario's own), and x20 (twenty such lines, # counting from 1)
     calls      other transactions: day, time, sender > receiver, method, then any column of facts.transactions as
-               key=value; created= takes a nickname
+               key=value; created= takes a nickname; x20 as above
     events     named events: day, time, event, actor (- for none), then at= (the contract), tx=, token=, value=, chain=,
                and the details as key=value; owner=, signer=, recipient= and the like take nicknames
     edges      dealings without amounts: sender > receiver kind, and x5 for five transfers
@@ -152,7 +152,8 @@ class Book:
         for number, move in enumerate(moves, 1):
             self.add_transfer(scenario, move, number)
         for match in match_lines(CALL, scenario.calls):
-            self.add_call(scenario, match)
+            for number in range(1, int(match["times"] or 1) + 1):
+                self.add_call(scenario, match, number)
         for match in match_lines(EVENT, scenario.events):
             self.add_event(scenario, match)
         for match in match_lines(EDGE, scenario.edges):
@@ -222,15 +223,15 @@ class Book:
             source="toml", block_time_is_estimated=False,
         )  # fmt: skip
 
-    def add_call(self, scenario: Scenario, match: re.Match[str]) -> None:
+    def add_call(self, scenario: Scenario, match: re.Match[str], number: int) -> None:
         time, options = read_time(match), read_options(match)
         chain = options.pop("chain", None)
         tx = options.pop("tx", None)
         created = options.pop("created", None)
         self.insert(
             "facts.transactions", chain=scenario.chain_of(chain), block_number=block_at(time), block_time=time,
-            tx_hash=scenario.tx_hash(tx) if tx else "0x" + digest(f"{scenario.chain} {match[0]}"),
-            sender_id=self.address_id(scenario, match["sender"], chain),
+            tx_hash=scenario.tx_hash(tx) if tx else "0x" + digest(f"{scenario.chain} {match[0]} {number}"),
+            sender_id=self.address_id(scenario, match["sender"].replace("#", str(number)), chain),
             receiver_id=None if match["receiver"] == "-" else self.address_id(scenario, match["receiver"], chain),
             created_id=self.address_id(scenario, created, chain) if created else None,
             method_id=match["method"], success=options.pop("success", "true") == "true",
