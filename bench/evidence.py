@@ -12,7 +12,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from evidence_rules import measure_outcome, measure_rules, write_outcome, write_rules
+from evidence_rules import list_wrong, measure_outcome, measure_rules, write_outcome, write_rules
 from evidence_worlds import VARIANTS, Plan, open_plan
 
 
@@ -29,6 +29,8 @@ def show_rules(options: argparse.Namespace, work: Path) -> None:
                     print(f"\n== {preset}, {variant}, {options.transfers} transfers, seed {seed}")
                     print("\n".join(write_rules(rows)))
                     print("\n".join(f"{told['name']}: {told['note']}" for told in reports))
+                    if options.wrong:
+                        print("\n".join(list_wrong(reader)))
                     print("\n".join(write_outcome(measure_outcome(world, reader))))
 
 
@@ -40,6 +42,7 @@ def main() -> int:
     parser.add_argument("--presets", default="default,hard")
     parser.add_argument("--seeds", default="1,2")
     parser.add_argument("--variants", default="whole", help=f"of {', '.join(VARIANTS)}")
+    parser.add_argument("--wrong", action="store_true", help="print what the wrong claims are about")
     parser.add_argument("--only", help="only these rules, separated by commas")
     parser.add_argument("--work", type=Path, help="where stores are kept between runs; if not given, nowhere")
     options = parser.parse_args()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from world_baselines import CAPS, PRIVATE, find_components, score_bcubed, score_components
+from world_baselines import CAPS, PRIVATE, find_components, score_components
 
-from intel.ml.metrics import bound_share
+from intel.ml import metrics
 from intel.sources.world import World
 from intel.store import Connection, open_connection
 from intel.store.reader import Reader
@@ -30,14 +31,7 @@ case relation
 end
 """
 
-_LINKS = f"""
-create or replace temp table judged_links as
-with links as (
-    select e.heuristic, e.relation, e.left_id, e.right_id, e.right_entity, count(*) as rows,
-        max(e.weight_bits) as bits, count(distinct e.event) as events
-    from beliefs.evidence e where e.visibility = 'public'
-    group by all
-),
+_JUDGED = f"""
 named as (
     select
         l.*, a.address as left_address, b.address as right_address, a.chain as left_chain, b.chain as right_chain,
@@ -50,6 +44,23 @@ named as (
     left join truth_owners p on p.address = b.address and p.chain = b.chain
 )
 select l.*, {_RIGHT} as is_right from named l
+"""
+
+_CLAIMS = f"""
+create or replace temp table judged_claims as
+with links as (
+    select e.heuristic, e.relation, e.left_id, e.right_id, e.right_entity, count(*) as rows,
+        max(e.weight_bits) as bits
+    from beliefs.evidence e where e.visibility = 'public'
+    group by all
+), {_JUDGED}
+"""
+
+_LINKS = f"""
+create or replace temp table judged_links as
+with links as (
+    select left_id, right_id, right_entity, relation, probability from beliefs.links where visibility = 'public'
+), {_JUDGED}
 """
 
 WALLETS = """
@@ -80,17 +91,30 @@ _REACHED = {
 def measure_rules(reader: Reader) -> list[dict[str, Any]]:
     """Return one row per heuristic and relation: rows, pairs, right, precision with 95 % interval, coverage."""
     _load_wallets(reader)
-    reader.query(_LINKS)
+    reader.query(_CLAIMS)
     found = reader.records(
         """select heuristic, relation, sum(rows)::bigint as rows, count(*) as pairs, count_if(is_right) as "right",
-            median(bits) as bits from judged_links group by heuristic, relation order by heuristic, relation"""
+            avg(bits) as bits from judged_claims group by heuristic, relation order by heuristic, relation"""
     )
     for row in found:
         row["precision"] = row["right"] / row["pairs"]
-        row["low"], row["high"] = bound_share(row["right"], row["pairs"])
+        row["low"], row["high"] = metrics.bound_share(row["right"], row["pairs"])
         row["reachable"], row["reached"] = _count_reach(reader, row["heuristic"], row["relation"])
         row["coverage"] = row["reached"] / row["reachable"] if row["reachable"] else None
     return found
+
+
+def list_wrong(reader: Reader) -> list[str]:
+    """Return lines on the wrong claims: which roles their ends have in truth, with an example of each."""
+    rows = reader.query(
+        """select c.heuristic, c.relation, x.role, coalesce(y.role, c.entity), count(*),
+            min(c.left_chain || ':' || c.left_address || ' ' || coalesce(c.right_address, ''))
+        from judged_claims c
+        left join truth_roles x on x.address = c.left_address and x.chain = c.left_chain
+        left join truth_roles y on y.address = c.right_address and y.chain = c.right_chain
+        where not c.is_right group by all order by 1, 2, 5 desc, 6"""
+    )
+    return [f"wrong: {rule} {relation}: {n} {left} - {right}, as {one}" for rule, relation, left, right, n, one in rows]
 
 
 def _load_wallets(reader: Reader) -> None:
@@ -103,12 +127,29 @@ def _count_reach(reader: Reader, heuristic: str, relation: str) -> tuple[int, in
     ends = _REACHED.get(relation, "unnest([left_address, right_address])")
     row = reader.query(
         f"""with goal as ({_REACHABLE[relation]}),
-        hit as (select distinct {ends} as address from judged_links
+        hit as (select distinct {ends} as address from judged_claims
             where heuristic = $heuristic and relation = $relation and is_right)
         select count(*), count(hit.address) from goal left join hit using (address)""",
         {"heuristic": heuristic, "relation": relation},
     )[0]
     return int(row[0]), int(row[1])
+
+
+def measure_calibration(reader: Reader) -> list[list[Any]]:
+    """Return [relation, probability, right, weight, links] of all links; each owner of a left end weighs one.
+
+    Links of one probability are one row: error and Brier score of many worlds together follow from these.
+    """
+    reader.query(_LINKS)
+    rows = reader.query(
+        """with weighed as (
+            select relation, round(probability, 4) as p, is_right::int as is_right,
+                1.0 / count(*) over (partition by relation, coalesce(lo, left_address)) as weight
+            from judged_links
+        )
+        select relation, p, is_right, sum(weight), count(*) from weighed group by all order by all"""
+    )
+    return [list(row) for row in rows]
 
 
 def measure_outcome(world: World, reader: Reader) -> dict[str, Any]:
@@ -120,7 +161,7 @@ def measure_outcome(world: World, reader: Reader) -> dict[str, Any]:
     best = max(tried, key=lambda cap: tried[cap][2])
     return {
         "deposits": measure_deposits(reader),
-        "wallets": dict(zip(("precision", "recall", "f1"), _score_wallets(reader), strict=True)),
+        **_score_wallets(reader),
         "reference": dict(zip(("precision", "recall", "f1"), tried[best], strict=True)) | {"cap": best},
         **_measure_merges(reader),
     }
@@ -158,13 +199,21 @@ def measure_deposits(reader: Reader) -> dict[str, Any]:
     return {"precision": right / found if found else None, "recall": right / truth, "truth": truth, **apart}
 
 
-def _score_wallets(reader: Reader) -> tuple[float, float, float]:
+def _score_wallets(reader: Reader) -> dict[str, Any]:
+    """Score people with several wallets, B-cubed and pairwise."""
     wallets = reader.arrow("from wallets order by address").to_pandas()
     pairs = reader.arrow(
         """select d.address, c.cluster_id from beliefs.clusters c join facts.addresses d using (address_id)
         where c.visibility = 'public' order by d.address, c.cluster_id"""
     ).to_pandas()
-    return score_bcubed(wallets["cluster_id"].to_numpy(), place_addresses(wallets["address"], pairs))
+    place = place_addresses(wallets["address"], pairs)
+    truth = pd.factorize(wallets["cluster_id"])[0].astype(np.int64)
+    overlaps = metrics.count_overlaps(truth, place)
+    spans = metrics.bootstrap_scores(overlaps, draws=300)[1]
+    return {
+        "wallets": asdict(metrics.score_bcubed(overlaps)) | {"intervals": spans, "owners": overlaps.groups},
+        "pairwise": asdict(metrics.score_pairs(overlaps)),
+    }
 
 
 def place_addresses(addresses: pd.Series, pairs: pd.DataFrame) -> np.ndarray:
