@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from intel.heuristics.account_owner import HEURISTIC as ACCOUNT_OWNER
 from intel.heuristics.base import EvidenceSettings, Heuristic, RuleReport
+from intel.heuristics.bridge_band import HEURISTIC as BRIDGE_BAND
 from intel.heuristics.bridge_message import HEURISTIC as BRIDGE_MESSAGE
 from intel.heuristics.close_dealings import HEURISTIC as CLOSE_DEALINGS
 from intel.heuristics.delegation import HEURISTIC as DELEGATION
@@ -38,6 +39,7 @@ ALL: list[Heuristic] = [
     ACCOUNT_OWNER,
     DELEGATION,
     BRIDGE_MESSAGE,
+    BRIDGE_BAND,
 ]
 
 

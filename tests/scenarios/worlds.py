@@ -257,13 +257,14 @@ class Book:
         )  # fmt: skip
 
     def add_label(self, scenario: Scenario, text: str) -> None:
-        """`nickname entity category role level`; entity "-": the label names no owner."""
-        nickname, entity, category, role, level = text.split()
-        address_id = self.address_id(scenario, nickname)
+        """`nickname entity category role level`; entity "-": the label names no owner; `pool@b` is pool on chain b."""
+        name, entity, category, role, level = text.split()
+        nickname, _, chain = name.partition("@")
+        address_id = self.address_id(scenario, nickname, chain or None)
         slug = None if entity == "-" else entity
         self.insert(
-            "beliefs.labels", chain=scenario.chain, address=scenario.address(nickname), entity_id=slug, label=text,
-            category=category, source="toml", level=int(level), origin="toml", visibility="public",
+            "beliefs.labels", chain=scenario.chain_of(chain), address=scenario.address(nickname), entity_id=slug,
+            label=text, category=category, source="toml", level=int(level), origin="toml", visibility="public",
         )  # fmt: skip
         if slug is None:
             self.insert(
