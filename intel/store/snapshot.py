@@ -112,8 +112,8 @@ def open_build(store: Path, build_id: str, *, memory: str, threads: int) -> Iter
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def publish_build(store: Path, build: Build, manifest: Manifest) -> Manifest:
-    """Close the build's files, write its manifest with checksums, move it in place and make it current."""
+def publish_build(store: Path, build: Build, manifest: Manifest, *, is_current: bool = True) -> Manifest:
+    """Close the build's files, write its manifest with checksums, move it in place and make it current, or pin it."""
     for schema in ("facts", "beliefs"):
         build.con.execute(f"checkpoint {schema}")
         build.con.execute(f"detach {schema}")
@@ -129,15 +129,22 @@ def publish_build(store: Path, build: Build, manifest: Manifest) -> Manifest:
         shutil.rmtree(retired, ignore_errors=True)
     else:
         build.folder.rename(target)
-    _write_atomically(store / "current", build.build_id + "\n")
+    _announce(store, build.build_id, is_current=is_current)
     return finished
 
 
-def republish_build(store: Path, build_id: str) -> Manifest:
-    """Make an existing build current again; its inputs are those of now."""
+def republish_build(store: Path, build_id: str, *, is_current: bool = True) -> Manifest:
+    """Make an existing build current again, or pin it; its inputs are those of now."""
     manifest = read_manifest(store, build_id)
-    _write_atomically(store / "current", build_id + "\n")
+    _announce(store, build_id, is_current=is_current)
     return manifest
+
+
+def _announce(store: Path, build_id: str, *, is_current: bool) -> None:
+    if is_current:
+        _write_atomically(store / "current", build_id + "\n")
+    else:
+        pin_build(store, build_id)
 
 
 def _describe_file(path: Path) -> dict[str, object]:

@@ -53,7 +53,7 @@ def labels_file(folder: Path, name: str = "labels.csv", rows: list[dict[str, Any
 
 
 def test_the_demo_is_built_whole(demo: Path) -> None:
-    commit = Lake(demo).head()
+    commit = Lake(demo).source_head()
     assert commit is not None
     counted = read(settings_of(demo), "select count(*) from facts.transfers")[0][0]
     assert (commit.rows, lake_rows(demo, "select count(*) from lake_transfers")) == (counted, [(counted,)])
