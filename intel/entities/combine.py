@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pyarrow as pa
-
 from intel.heuristics import ALL, Heuristic
 from intel.store import Connection
 
@@ -25,7 +23,12 @@ DOUBTFUL_BITS = 4.2  # .948: as sure as a link can be whose consent is not known
 # lower their weight themselves stay below that. Weights are decimals: exact, whatever the order of adding.
 _ROWS = """
 create or replace temp table weighed_rows as
-with marked as (
+with rule_facts as (
+    select
+        unnest($rules::varchar[]) as heuristic, unnest($known::boolean[]) as is_known,
+        unnest($atomic::boolean[]) as is_atomic, unnest($trees::boolean[]) as is_tree
+),
+marked as (
     select
         case when e.relation = 'same_controller' then least(e.left_id, e.right_id) else e.left_id end as left_id,
         case when e.relation = 'same_controller' then greatest(e.left_id, e.right_id) else e.right_id end as right_id,
@@ -90,7 +93,8 @@ events as (
 caps as (select unnest($families::varchar[]) as family, unnest($caps::decimal(9, 3)[]) as cap),
 families as (
     select
-        e.left_id, e.right_id, e.right_entity, e.relation, e.visibility, e.family, c.cap, sum(e.against) as against,
+        e.left_id, e.right_id, e.right_entity, e.relation, e.visibility, e.family, c.cap,
+        cast(sum(e.against) as decimal(38, 5)) as against, -- with five decimals like bits: a case takes the fewer
         least(c.cap, max(e.bits) + (sum(e.bits) - max(e.bits)) * 0.25) as bits,
         least(c.cap, coalesce(max(e.known_bits) + (sum(e.known_bits) - max(e.known_bits)) * 0.25, 0)) as known_bits,
         count(case when e.bits > 0 then 1 end) as events
@@ -154,15 +158,16 @@ def weigh_rows(con: Connection, rules: Sequence[Heuristic] = ALL) -> None:
     Columns: left_id, right_id (left < right for same_controller), right_entity ('' for none), relation, family,
     event, heuristic, reason, visibility, bits, is_known (consent), is_atomic, is_tree.
     """
-    facts = {
-        "heuristic": pa.array([rule.name for rule in rules], pa.string()),
-        "is_known": pa.array([rule.consent != "not known" for rule in rules], pa.bool_()),
-        "is_atomic": pa.array([rule.is_atomic and rule.consent != "not known" for rule in rules], pa.bool_()),
-        "is_tree": pa.array([rule.is_tree for rule in rules], pa.bool_()),
-    }
-    con.register("rule_facts", pa.table(facts))
-    con.execute(_ROWS, {"relations": list(PRIOR_BITS)})
-    con.unregister("rule_facts")
+    con.execute(
+        _ROWS,
+        {
+            "relations": list(PRIOR_BITS),
+            "rules": [rule.name for rule in rules],
+            "known": [rule.consent != "not known" for rule in rules],
+            "atomic": [rule.is_atomic and rule.consent != "not known" for rule in rules],
+            "trees": [rule.is_tree for rule in rules],
+        },
+    )
 
 
 def score_evidence(con: Connection, rules: Sequence[Heuristic] = ALL) -> None:
