@@ -1,0 +1,214 @@
+"""How many bits does each observation give a link, what is the sum, and what would tip it?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import log2
+from typing import Any
+
+from intel.entities import attribute, cluster
+from intel.entities.arithmetic import Bar, Weighing, limit_crowd, weigh_cut, weigh_link
+from intel.heuristics import ALL
+from intel.profiler.evidence import EVIDENCE_COLUMNS, EVIDENCE_ENDS, EVIDENCE_ORDER
+from intel.profiler.path import MergePath
+from intel.store.reader import Reader
+
+_SHOWN = 12  # observations whose loss is told
+
+_TITLES = {
+    "cap": "Cap of the family",
+    "prior": "Prior: how likely such a link is before any evidence",
+    "charge": "Charge for pairs that the rules could have shown and did not",
+    "labels": "Weak labels name two owners",
+    "closed": "Behaviour and pair score alone open nothing",
+    "consent": "Limit where the consent of both ends is not known",
+}
+
+_ACROSS = f"""
+select {EVIDENCE_COLUMNS}
+from (
+    select * from beliefs.evidence
+    where left_id in (select unnest($one::bigint[])) and right_id in (select unnest($other::bigint[]))
+    union
+    select * from beliefs.evidence
+    where left_id in (select unnest($other::bigint[])) and right_id in (select unnest($one::bigint[]))
+) v
+{EVIDENCE_ENDS}
+where v.relation = 'same_controller' and (v.visibility = 'public' or $visibility = 'private')
+order by {EVIDENCE_ORDER}
+"""
+
+_TO_ENTITY = f"""
+select v.left_id, {EVIDENCE_COLUMNS}
+from beliefs.evidence v
+{EVIDENCE_ENDS}
+where v.left_id in (select unnest($ids::bigint[])) and v.right_entity = $entity_id
+    and v.relation in ('deposit_of', 'controls')
+order by {EVIDENCE_ORDER}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """The bits that a link must reach, and what it is then."""
+
+    bits: float
+    meaning: str
+
+
+def find_threshold(relation: str, *, is_merge: bool) -> Threshold:
+    """Return what a link of this relation must reach to count."""
+    if is_merge:
+        return Threshold(0.0, "to become one group, a cut must stay above zero")
+    probability = cluster.PROBABLE if relation == "same_controller" else attribute.PROBABLE
+    meaning = "to open a merge" if relation == "same_controller" else "to be attributed"
+    return Threshold(round(log2(probability / (1 - probability)), 3), f"{meaning}, it must be {probability:.0%} likely")
+
+
+def weigh_merge(reader: Reader, path: MergePath) -> dict[str, Any]:
+    """Return the waterfall of the merge that united two addresses: all evidence between its two groups."""
+    merge = path.uniting
+    rows = reader.records(_ACROSS, {"one": path.left_ids, "other": path.right_ids, "visibility": merge["visibility"]})
+    counted = count_rows(reader, rows)
+    told = tell_waterfall(counted, "same_controller", is_merge=True, charge_bits=merge["charge_bits"] or 0.0)
+    return told | {
+        "kind": merge["kind"], "left": merge["left"], "right": merge["right"], "left_size": merge["left_size"],
+        "right_size": merge["right_size"], "stored_bits": merge["bits"], "visibility": merge["visibility"],
+    }  # fmt: skip
+
+
+def weigh_pair(reader: Reader, left_ids: Sequence[int], right_ids: Sequence[int]) -> dict[str, Any] | None:
+    """Return the waterfall of the direct link of two addresses; None where no evidence stands between them."""
+    rows = reader.records(_ACROSS, {"one": list(left_ids), "other": list(right_ids), "visibility": "private"})
+    if not rows:
+        return None
+    stored = reader.query(
+        """select bits from beliefs.links where relation = 'same_controller'
+            and left_id in (select unnest($ids::bigint[])) and right_id in (select unnest($ids::bigint[]))
+        order by visibility = 'private' desc, bits desc limit 1""",
+        {"ids": [*left_ids, *right_ids]},
+    )
+    return tell_waterfall(count_rows(reader, rows), "same_controller", is_merge=False) | {
+        "kind": "link", "left": rows[0]["left"], "right": rows[0]["right"], "left_size": 1, "right_size": 1,
+        "stored_bits": stored[0][0] if stored else None, "visibility": _find_visibility(rows),
+    }  # fmt: skip
+
+
+def weigh_owner(reader: Reader, address_ids: Sequence[int], entity_id: str) -> dict[str, Any] | None:
+    """Return the waterfall of the likeliest direct link of an address to an owner; None without direct evidence."""
+    rows = reader.records(_TO_ENTITY, {"ids": list(address_ids), "entity_id": entity_id})
+    links: dict[tuple[int, str], list[dict[str, Any]]] = {}
+    for row in count_rows(reader, rows):
+        links.setdefault((row["left_id"], row["relation"]), []).append(row)
+    if not links:
+        return None
+    (left_id, relation), best = max(
+        links.items(), key=lambda link: (weigh_link(link[1], link[0][1]).bits, -link[0][0], link[0][1])
+    )
+    stored = reader.query(
+        """select bits from beliefs.links
+        where left_id = $left_id and right_entity = $entity_id and relation = $relation
+        order by visibility = 'private' desc limit 1""",
+        {"left_id": left_id, "entity_id": entity_id, "relation": relation},
+    )
+    return tell_waterfall(best, relation, is_merge=False) | {
+        "kind": "link", "left": best[0]["left"], "right": entity_id, "left_size": 1, "right_size": None,
+        "stored_bits": stored[0][0] if stored else None, "visibility": _find_visibility(best),
+    }  # fmt: skip
+
+
+def _find_visibility(rows: Sequence[dict[str, Any]]) -> str:
+    return "private" if any(row["visibility"] == "private" for row in rows) else "public"
+
+
+def _weigh(rows: Sequence[dict[str, Any]], relation: str, charge_bits: float, *, is_merge: bool) -> Weighing:
+    return weigh_cut(rows, charge_bits=charge_bits) if is_merge else weigh_link(rows, relation)
+
+
+def count_rows(reader: Reader, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows with what the build adds of each: `counted_bits` after the crowd, `is_known` for its consent.
+
+    A crowd: all addresses that one observation of a rule of FLOW or FUND links each with each.
+    """
+    found = list(rows)
+    rules = {rule.name: rule for rule in ALL}
+    doubtful = {rule.name for rule in ALL if rule.consent == "not known"}
+    shared = sorted({
+        (row["heuristic"], row["event"]) for row in found
+        if row["relation"] == "same_controller" and row["family"] in {"FLOW", "FUND"}
+        and not (row["heuristic"] in rules and rules[row["heuristic"]].is_tree)
+    })  # fmt: skip
+    crowds = _count_crowds(reader, shared)
+    for row in found:
+        everybody, public = crowds.get((row["heuristic"], row["event"]), (0, 0))
+        row["crowd"] = public if row["visibility"] == "public" else everybody
+        row["counted_bits"] = limit_crowd(row["weight_bits"] or 0.0, row["crowd"])
+        row["is_known"] = row["family"] != "PAIR" and row["heuristic"] not in doubtful
+    return found
+
+
+def _count_crowds(reader: Reader, shared: list[tuple[str, str]]) -> dict[tuple[str, str], tuple[int, int]]:
+    rows = reader.query(
+        """with users as (
+            select heuristic, event, visibility, unnest([left_id, right_id]) as user_id from beliefs.evidence
+            where relation = 'same_controller' and event in (select unnest($events::varchar[])))
+        select heuristic, event, count(distinct user_id),
+            count(distinct case when visibility = 'public' then user_id end)
+        from users group by heuristic, event""",
+        {"events": sorted({event for _, event in shared})},
+    ) if shared else []  # fmt: skip
+    return {(row[0], row[1]): (row[2], row[3]) for row in rows if (row[0], row[1]) in set(shared)}
+
+
+def tell_waterfall(
+    rows: Sequence[dict[str, Any]], relation: str, *, is_merge: bool, charge_bits: float = 0.0
+) -> dict[str, Any]:
+    """Return the bars of a sum, where it ends, the threshold, and what each observation carries."""
+    weighed = _weigh(rows, relation, charge_bits, is_merge=is_merge)
+    threshold = find_threshold(relation, is_merge=is_merge)
+    bits = float(weighed.bits)
+    return {
+        "relation": relation,
+        "bars": [_tell_bar(bar) for bar in weighed.bars],
+        "bits": bits,
+        "probability": round(weighed.probability, 6),
+        "threshold_bits": threshold.bits,
+        "threshold_means": threshold.meaning,
+        "missing_bits": round(max(0.0, threshold.bits - bits), 3),
+        "without": _list_losses(rows, weighed, charge_bits, threshold, is_merge=is_merge),
+    }
+
+
+def _tell_bar(bar: Bar) -> dict[str, Any]:
+    row = bar.row or {}
+    event = str(row.get("event", ""))
+    return {
+        "kind": bar.kind, "family": bar.family, "bits": float(bar.bits), "total": float(bar.total),
+        "title": _TITLES.get(bar.kind) or event, "heuristic": row.get("heuristic"), "version": row.get("version"),
+        "weight_bits": row.get("weight_bits"), "counted_bits": row.get("counted_bits"), "crowd": row.get("crowd"),
+        "share": float(bar.share),
+        "weight": ("assumed" if row["weight_is_assumed"] else "measured") if row else None,
+        "reason": row.get("reason"), "tx_hashes": row.get("tx_hashes") or [], "visibility": row.get("visibility"),
+    }  # fmt: skip
+
+
+def _list_losses(
+    rows: Sequence[dict[str, Any]], weighed: Weighing, charge_bits: float, threshold: Threshold, *, is_merge: bool
+) -> list[dict[str, Any]]:
+    """Return what the sum would be without each observation, the one that carries most first."""
+    losses = []
+    for bar in weighed.bars:
+        if bar.kind != "event" or bar.row is None:
+            continue
+        gone = (bar.row["heuristic"], bar.row["event"])
+        others = [row for row in rows if (row["heuristic"], row["event"]) != gone]
+        rest = _weigh(others, weighed.relation, charge_bits, is_merge=is_merge)
+        bits = float(rest.bits)
+        falls = bits < threshold.bits <= float(weighed.bits) or (threshold.bits == 0 and bits <= 0 < weighed.bits)
+        losses.append({
+            "heuristic": gone[0], "version": bar.row["version"], "event": gone[1], "bits": bits, "falls": falls,
+            "sentence": f"Without what {gone[0].replace('_', ' ')} saw ({gone[1]}) the sum falls from "
+            f"{float(weighed.bits):.2f} to {bits:.2f} bits" + (", too few to count" if falls else ""),
+        })  # fmt: skip
+    return sorted(losses, key=lambda loss: (loss["bits"], loss["heuristic"], loss["event"]))[:_SHOWN]
