@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from intel.heuristics.deposit_inputs import DEPOSIT_CANDIDATES, DEPOSIT_FEES, DEPOSIT_MOVES, DEPOSIT_SPANS
 from intel.heuristics.event_inputs import BRIDGE_MESSAGES, COMPROMISED_KEYS, EVENT_PARTIES, SAFE_SIGNERS, SAFES
 from intel.heuristics.exchange_inputs import EXCHANGE_PAYERS, EXCHANGE_WALLETS, EXPANDED_WALLETS, LABELLED_WALLETS
-from intel.heuristics.wallet_inputs import FIRST_FUNDINGS, PLAIN_WALLETS, WALLET_FLOWS
+from intel.heuristics.wallet_inputs import FIRST_FUNDINGS, PLAIN_WALLETS, WALLET_FLOWS, WALLET_FUNDINGS
 from intel.store import Connection
 
 
@@ -87,6 +87,7 @@ INPUTS = (
     RuleInput("known_deposits", _KNOWN_DEPOSITS, stored=False),
     RuleInput("plain_wallets", PLAIN_WALLETS, stored=True),
     RuleInput("first_fundings", FIRST_FUNDINGS, stored=True),
+    RuleInput("wallet_fundings", WALLET_FUNDINGS, stored=False),
     RuleInput("wallet_flows", WALLET_FLOWS, stored=True),
     RuleInput("event_parties", EVENT_PARTIES, stored=True),
     RuleInput("bridge_messages", BRIDGE_MESSAGES, stored=True),
