@@ -93,6 +93,17 @@ def make_list_section(title: str, columns: Sequence[str], rows: Sequence[Sequenc
     return make_section(title, body, "; ".join(part for part in (note, more) if part))
 
 
+def make_judgements_section(judgements: Sequence[Mapping[str, Any]]) -> Group:
+    """Return what people judged, each with its state in words."""
+    rows = []
+    for row in judgements:
+        told = _join([f"because {row['because']}", row["effect"]])
+        entry = _make_entry(f"{row['left']} and {row['right']}", told)
+        marks = (f"#{row['judgement_id']}", row["verdict"], row["state"])
+        rows.append((*marks, entry, row["made_by"] or "", format_day(row["made_at"])))
+    return make_list_section("Judgements", ("", "verdict", "state", "of", "by", "=on"), rows, "private to this store")
+
+
 # ------------------------------------------------------------------------------------------------ the profile
 
 
@@ -106,6 +117,7 @@ def render_profile(profile: Profile) -> Group:
         _render_usage(profile),
         make_evidence_section("Evidence", profile.evidence, is_brief=profile.subject["kind"] == "entity"),
         _render_labels(profile),
+        *([make_judgements_section(profile.extra["judgements"])] if profile.extra["judgements"] else []),
         make_section("Coverage", _summarise_coverage(profile.coverage["chains"])),
         make_section("Caveats", Group(*(_make_bullet(text) for text in profile.caveats))),
     )

@@ -12,6 +12,7 @@ from math import log2
 from typing import Any
 
 from intel.entities.combine import DOUBTFUL_BITS, FAMILY_CAPS, PRIOR_BITS
+from intel.heuristics import ALL
 
 FURTHER_SHARE = Decimal("0.25")  # what every further event of a family counts
 MODIFIERS = ("BEHAV", "PAIR")  # families that add to a link and never open one
@@ -93,6 +94,16 @@ def weigh_cut(rows: Iterable[Row], *, charge_bits: float = 0.0, label_bits: floa
         done.add("charge", None, -abs(_round(charge_bits)))
     if label_bits:
         done.add("labels", None, -abs(_round(label_bits)))
+    return Weighing("same_controller", tuple(done.bars))
+
+
+def weigh_fact(rows: Iterable[Row]) -> Weighing:
+    """Return the one observation by which a fact of the ledger unites at once: the strongest row of an atomic rule."""
+    atomic = {rule.name for rule in ALL if rule.is_atomic}
+    done = _Sum()
+    for row in sorted(rows, key=lambda row: (-read_bits(row), str(row["heuristic"]), str(row["event"]))):
+        if row["heuristic"] in atomic and not done.bars:
+            done.add("event", row["family"], read_bits(row), row=row)
     return Weighing("same_controller", tuple(done.bars))
 
 

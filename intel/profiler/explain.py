@@ -8,7 +8,11 @@ import pyarrow as pa
 
 from intel.model import MICRO, Subject
 from intel.profiler.evidence import EVIDENCE_COLUMNS, EVIDENCE_ENDS, EVIDENCE_ORDER
+from intel.profiler.judge import list_judgements_about
 from intel.profiler.labels import list_claim_chains, list_labels
+from intel.profiler.path import MergePath, find_anchor_path, find_merge_path, tell_step
+from intel.profiler.verdict import list_against, list_changes
+from intel.profiler.waterfall import list_weights, select_across, weigh_merge, weigh_owner, weigh_pair
 from intel.store.reader import Reader
 
 _SHOWN = 50
@@ -19,13 +23,17 @@ _IN_RIGHT = "select address_id from right_members"
 def explain_link(reader: Reader, left: Subject, right: Subject) -> dict[str, Any]:
     """Return verdict, answer (a sentence), and what it rests on.
 
-    Keys: `evidence` (rows between the two), `shared` (third parties that both have evidence with), `transfers`
-    (direct ones: how many, USD, first hashes), `left` and `right` (attributions and labels), `kept_apart_by`.
+    Keys: `waterfall` (bits by event up to the sum, or null; intel.profiler.waterfall), `path` (steps to the nearest
+    label of an owner, or through the merge tree between two addresses), `against` (the strongest first), `changes`
+    (sentences: what would change the verdict), `judgements` (with their state), `weights` (what each weight stands
+    on); `evidence` (rows between the two), `shared` (third parties that both have evidence with), `transfers` (direct
+    ones: how many, USD, first hashes), `left` and `right` (attributions and labels), `kept_apart_by`.
     Verdicts: same entity, same cluster, kept apart, linked, linked through others, transfers only, no evidence.
     """
     for name, subject in (("left_members", left), ("right_members", right)):
         reader.load(name, pa.table({"address_id": pa.array(subject.address_ids, pa.int64())}))
     evidence = _list_between(reader, left, right)
+    judgements, warning = list_judgements_about(reader, [left, right])
     found: dict[str, Any] = {
         "left": _describe_side(reader, left),
         "right": _describe_side(reader, right),
@@ -34,9 +42,49 @@ def explain_link(reader: Reader, left: Subject, right: Subject) -> dict[str, Any
         "shared": _list_shared(reader),
         "clusters": _list_shared_clusters(reader),
         "transfers": _count_between(reader),
+        "judgements": judgements,
     }
     verdict, answer = _judge(found, left, right)
-    return {"verdict": verdict, "answer": answer, **found, "build": reader.build_id}
+    found |= _weigh(reader, left, right)
+    found["against"] = list_against(reader, left, right, found["kept_apart_by"])
+    found["changes"] = list_changes(found, verdict)
+    found["weights"] = list_weights(reader, _name_rules(found))
+    caveats = [text for text in (warning,) if text]
+    return {"verdict": verdict, "answer": answer, **found, "caveats": caveats, "build": reader.build_id}
+
+
+def _weigh(reader: Reader, left: Subject, right: Subject) -> dict[str, Any]:
+    """Return the sum of bits and the path that answer the question: of two addresses, or of one and an owner."""
+    if left.kind == "address" and right.kind == "address":
+        way = find_merge_path(reader, left.address_ids, right.address_ids)
+        if way is not None:
+            return {"waterfall": weigh_merge(reader, way), "path": _tell_merges(reader, way)}
+        return {"waterfall": weigh_pair(reader, left.address_ids, right.address_ids), "path": []}
+    if left.kind == "entity" and right.kind == "entity":
+        return {"waterfall": None, "path": []}
+    address, owner = (left, right) if left.kind == "address" else (right, left)
+    path = find_anchor_path(reader, address.address_ids, str(owner.entity_id))
+    return {"waterfall": weigh_owner(reader, address.address_ids, str(owner.entity_id)), "path": path}
+
+
+def _tell_merges(reader: Reader, way: MergePath) -> list[dict[str, Any]]:
+    """Return the merges on the way, each with the evidence between its two ends, in walking order."""
+    steps = []
+    for merge in way.merges:
+        rows = select_across(reader, [merge["left_id"]], [merge["right_id"]], merge["visibility"])
+        ends = (merge["left"], merge["right"])
+        step = tell_step(rows, ends if merge["from_id"] == merge["left_id"] else ends[::-1], "same_controller",
+                         merge["bits"], merge["kind"])  # fmt: skip
+        if merge["kind"] == "judgement":
+            step |= {"reason": "A person judged them the same", "visibility": "private"}
+        steps.append(step | {"left_size": merge["left_size"], "right_size": merge["right_size"]})
+    return steps
+
+
+def _name_rules(found: dict[str, Any]) -> list[str]:
+    bars = found["waterfall"]["bars"] if found["waterfall"] else []
+    rows = [*found["evidence"], *bars, *found["path"]]
+    return sorted({str(row["heuristic"]) for row in rows if row.get("heuristic")})
 
 
 def _list_between(reader: Reader, left: Subject, right: Subject) -> list[dict[str, Any]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log2
 from typing import Any
 
-from intel.entities import attribute, cluster
-from intel.entities.arithmetic import Bar, Weighing, limit_crowd, weigh_cut, weigh_link
+from intel.entities import attribute, merging
+from intel.entities.arithmetic import Bar, Weighing, limit_crowd, weigh_cut, weigh_fact, weigh_link
 from intel.heuristics import ALL
 from intel.profiler.evidence import EVIDENCE_COLUMNS, EVIDENCE_ENDS, EVIDENCE_ORDER
 from intel.profiler.path import MergePath
@@ -26,7 +26,7 @@ _TITLES = {
 }
 
 _ACROSS = f"""
-select {EVIDENCE_COLUMNS}
+select least(v.left_id, v.right_id) as left_id, greatest(v.left_id, v.right_id) as right_id, {EVIDENCE_COLUMNS}
 from (
     select * from beliefs.evidence
     where left_id in (select unnest($one::bigint[])) and right_id in (select unnest($other::bigint[]))
@@ -57,39 +57,68 @@ class Threshold:
     meaning: str
 
 
-def find_threshold(relation: str, *, is_merge: bool) -> Threshold:
-    """Return what a link of this relation must reach to count."""
-    if is_merge:
-        return Threshold(0.0, "to become one group, a cut must stay above zero")
-    probability = cluster.PROBABLE if relation == "same_controller" else attribute.PROBABLE
-    meaning = "to open a merge" if relation == "same_controller" else "to be attributed"
-    return Threshold(round(log2(probability / (1 - probability)), 3), f"{meaning}, it must be {probability:.0%} likely")
+def find_threshold(kind: str, relation: str) -> Threshold:
+    """Return what a link of this relation, or a cut, must reach to count."""
+    if kind in {"atom", "judgement"}:
+        return Threshold(0.0, "it unites at once, without weighing")
+    is_pair = relation == "same_controller"
+    probability = merging.PROBABLE if is_pair else attribute.PROBABLE
+    meaning = "to unite two groups" if is_pair else "to be attributed"
+    return Threshold(round(log2(probability / (1 - probability)), 3), f"{meaning} it must be {probability:.0%} likely")
+
+
+def select_across(
+    reader: Reader, one: Sequence[int], other: Sequence[int], visibility: str = "private"
+) -> list[dict[str, Any]]:
+    """Return the same-controller evidence between two groups of addresses, as the build counts it, strongest first."""
+    rows = reader.records(_ACROSS, {"one": list(one), "other": list(other), "visibility": visibility})
+    return count_rows(reader, rows)
 
 
 def weigh_merge(reader: Reader, path: MergePath) -> dict[str, Any]:
-    """Return the waterfall of the merge that united two addresses: all evidence between its two groups."""
+    """Return the waterfall of the merge that united two addresses: all evidence between its two groups.
+
+    A fact of the ledger unites at once, by its own weight; a judgement without any.
+    """
     merge = path.uniting
-    rows = reader.records(_ACROSS, {"one": path.left_ids, "other": path.right_ids, "visibility": merge["visibility"]})
-    counted = count_rows(reader, rows)
-    told = tell_waterfall(counted, "same_controller", is_merge=True, charge_bits=merge["charge_bits"] or 0.0)
+    rows = select_across(reader, path.left_ids, path.right_ids, merge["visibility"])
+    told = tell_waterfall(rows, merge["kind"], "same_controller", charge_bits=merge["charge_bits"] or 0.0)
+    rest = round((merge["bits"] or 0.0) - told["bits"], 5)
+    if merge["kind"] == "weighed" and rest < 0 and _name_two_owners(reader, path):
+        label_bits = {"charge_bits": merge["charge_bits"] or 0.0, "label_bits": rest}
+        told = tell_waterfall(rows, merge["kind"], "same_controller", **label_bits)
     return told | {
         "kind": merge["kind"], "left": merge["left"], "right": merge["right"], "left_size": merge["left_size"],
         "right_size": merge["right_size"], "stored_bits": merge["bits"], "visibility": merge["visibility"],
     }  # fmt: skip
 
 
+def _name_two_owners(reader: Reader, path: MergePath) -> bool:
+    """Tell whether labels in the two groups name different owners: the build takes off bits for that."""
+    rows = reader.query(
+        """select 1 from beliefs.anchors l join beliefs.anchors r on r.entity_id <> l.entity_id
+        where l.address_id in (select unnest($one::bigint[])) and r.address_id in (select unnest($other::bigint[]))
+        limit 1""",
+        {"one": path.left_ids, "other": path.right_ids},
+    )
+    return bool(rows)
+
+
 def weigh_pair(reader: Reader, left_ids: Sequence[int], right_ids: Sequence[int]) -> dict[str, Any] | None:
-    """Return the waterfall of the direct link of two addresses; None where no evidence stands between them."""
-    rows = reader.records(_ACROSS, {"one": list(left_ids), "other": list(right_ids), "visibility": "private"})
-    if not rows:
+    """Return the waterfall of the likeliest direct link of two addresses; None where no evidence is between them."""
+    links: dict[tuple[int, int], list[dict[str, Any]]] = {}
+    for row in select_across(reader, left_ids, right_ids):
+        links.setdefault((row["left_id"], row["right_id"]), []).append(row)
+    if not links:
         return None
+    ends, rows = max(links.items(), key=lambda link: (weigh_link(link[1], "same_controller").bits, link[0]))
     stored = reader.query(
         """select bits from beliefs.links where relation = 'same_controller'
-            and left_id in (select unnest($ids::bigint[])) and right_id in (select unnest($ids::bigint[]))
-        order by visibility = 'private' desc, bits desc limit 1""",
-        {"ids": [*left_ids, *right_ids]},
+            and left_id = least($one, $other) and right_id = greatest($one, $other)
+        order by visibility = 'private' desc limit 1""",
+        {"one": ends[0], "other": ends[1]},
     )
-    return tell_waterfall(count_rows(reader, rows), "same_controller", is_merge=False) | {
+    return tell_waterfall(rows, "link", "same_controller") | {
         "kind": "link", "left": rows[0]["left"], "right": rows[0]["right"], "left_size": 1, "right_size": 1,
         "stored_bits": stored[0][0] if stored else None, "visibility": _find_visibility(rows),
     }  # fmt: skip
@@ -112,7 +141,7 @@ def weigh_owner(reader: Reader, address_ids: Sequence[int], entity_id: str) -> d
         order by visibility = 'private' desc limit 1""",
         {"left_id": left_id, "entity_id": entity_id, "relation": relation},
     )
-    return tell_waterfall(best, relation, is_merge=False) | {
+    return tell_waterfall(best, "link", relation) | {
         "kind": "link", "left": best[0]["left"], "right": entity_id, "left_size": 1, "right_size": None,
         "stored_bits": stored[0][0] if stored else None, "visibility": _find_visibility(best),
     }  # fmt: skip
@@ -122,8 +151,12 @@ def _find_visibility(rows: Sequence[dict[str, Any]]) -> str:
     return "private" if any(row["visibility"] == "private" for row in rows) else "public"
 
 
-def _weigh(rows: Sequence[dict[str, Any]], relation: str, charge_bits: float, *, is_merge: bool) -> Weighing:
-    return weigh_cut(rows, charge_bits=charge_bits) if is_merge else weigh_link(rows, relation)
+def _weigh(rows: Sequence[dict[str, Any]], kind: str, relation: str, **less: float) -> Weighing:
+    if kind == "weighed":
+        return weigh_cut(rows, **less)
+    if kind == "link":
+        return weigh_link(rows, relation)
+    return weigh_fact(rows) if kind == "atom" else Weighing(relation, ())
 
 
 def count_rows(reader: Reader, rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -161,12 +194,13 @@ def _count_crowds(reader: Reader, shared: list[tuple[str, str]]) -> dict[tuple[s
     return {(row[0], row[1]): (row[2], row[3]) for row in rows if (row[0], row[1]) in set(shared)}
 
 
-def tell_waterfall(
-    rows: Sequence[dict[str, Any]], relation: str, *, is_merge: bool, charge_bits: float = 0.0
-) -> dict[str, Any]:
-    """Return the bars of a sum, where it ends, the threshold, and what each observation carries."""
-    weighed = _weigh(rows, relation, charge_bits, is_merge=is_merge)
-    threshold = find_threshold(relation, is_merge=is_merge)
+def tell_waterfall(rows: Sequence[dict[str, Any]], kind: str, relation: str, **less: float) -> dict[str, Any]:
+    """Return the bars of a sum, where it ends, the threshold, and what each observation carries.
+
+    `kind`: link, weighed (a cut between two groups), atom or judgement; `less`: charge_bits and label_bits of a cut.
+    """
+    weighed = _weigh(rows, kind, relation, **less)
+    threshold = find_threshold(kind, relation)
     bits = float(weighed.bits)
     return {
         "relation": relation,
@@ -176,7 +210,7 @@ def tell_waterfall(
         "threshold_bits": threshold.bits,
         "threshold_means": threshold.meaning,
         "missing_bits": round(max(0.0, threshold.bits - bits), 3),
-        "without": _list_losses(rows, weighed, charge_bits, threshold, is_merge=is_merge),
+        "without": [] if kind == "judgement" else _list_losses(rows, kind, weighed, threshold, less),
     }
 
 
@@ -194,7 +228,7 @@ def _tell_bar(bar: Bar) -> dict[str, Any]:
 
 
 def _list_losses(
-    rows: Sequence[dict[str, Any]], weighed: Weighing, charge_bits: float, threshold: Threshold, *, is_merge: bool
+    rows: Sequence[dict[str, Any]], kind: str, weighed: Weighing, threshold: Threshold, less: dict[str, float]
 ) -> list[dict[str, Any]]:
     """Return what the sum would be without each observation, the one that carries most first."""
     losses = []
@@ -203,12 +237,30 @@ def _list_losses(
             continue
         gone = (bar.row["heuristic"], bar.row["event"])
         others = [row for row in rows if (row["heuristic"], row["event"]) != gone]
-        rest = _weigh(others, weighed.relation, charge_bits, is_merge=is_merge)
+        rest = _weigh(others, kind, weighed.relation, **less)
         bits = float(rest.bits)
-        falls = bits < threshold.bits <= float(weighed.bits) or (threshold.bits == 0 and bits <= 0 < weighed.bits)
+        falls = bits < threshold.bits <= float(weighed.bits)
         losses.append({
             "heuristic": gone[0], "version": bar.row["version"], "event": gone[1], "bits": bits, "falls": falls,
             "sentence": f"Without what {gone[0].replace('_', ' ')} saw ({gone[1]}) the sum falls from "
             f"{float(weighed.bits):.2f} to {bits:.2f} bits" + (", too few to count" if falls else ""),
         })  # fmt: skip
     return sorted(losses, key=lambda loss: (loss["bits"], loss["heuristic"], loss["event"]))[:_SHOWN]
+
+
+def list_weights(reader: Reader, rules: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what the weights of the rules stand on, and in words: measured on what and when, or assumed."""
+    rows = reader.records(
+        "select * from beliefs.weights where heuristic in (select unnest($rules::varchar[])) order by heuristic",
+        {"rules": list(rules)},
+    )
+    return [{**row, "told": _tell_weight(row)} for row in rows]
+
+
+def _tell_weight(row: Mapping[str, Any]) -> str:
+    if row["is_assumed"] or row["n"] is None:
+        return "assumed: never measured on known truth"
+    interval = f"{row['precision_low']:.1%} to {row['precision_high']:.1%}"
+    return (
+        f"measured on {row['measured_on']}, {row['measured_at']}: {row['precision']:.1%} of {row['n']:,} ({interval})"
+    )
