@@ -10,6 +10,7 @@ from intel.heuristics.bridge_band import HEURISTIC as BRIDGE_BAND
 from intel.heuristics.bridge_message import HEURISTIC as BRIDGE_MESSAGE
 from intel.heuristics.close_dealings import HEURISTIC as CLOSE_DEALINGS
 from intel.heuristics.delegation import HEURISTIC as DELEGATION
+from intel.heuristics.deployer import HEURISTIC as DEPLOYER
 from intel.heuristics.deposit_user import HEURISTIC as DEPOSIT_USER
 from intel.heuristics.exchange_match import HEURISTIC as EXCHANGE_MATCH
 from intel.heuristics.exclusive_deposit import HEURISTIC as EXCLUSIVE_DEPOSIT
@@ -21,14 +22,18 @@ from intel.heuristics.gas_supplier_sweep import HEURISTIC as GAS_SUPPLIER_SWEEP
 from intel.heuristics.gather import run_rules
 from intel.heuristics.hostile_pair import HEURISTIC as HOSTILE_PAIR
 from intel.heuristics.hygiene import flag_hygiene
+from intel.heuristics.mev_operator import HEURISTIC as MEV_OPERATOR
 from intel.heuristics.mixer_reveal import HEURISTIC as MIXER_REVEAL
+from intel.heuristics.network_operator import HEURISTIC as NETWORK_OPERATOR
 from intel.heuristics.reciprocal_transfers import HEURISTIC as RECIPROCAL_TRANSFERS
 from intel.heuristics.safe_member import HEURISTIC as SAFE_MEMBER
 from intel.heuristics.safe_owners import HEURISTIC as SAFE_OWNERS
 from intel.heuristics.safe_signer import HEURISTIC as SAFE_SIGNER
 from intel.heuristics.same_key import HEURISTIC as SAME_KEY
+from intel.heuristics.self_approval import HEURISTIC as SELF_APPROVAL
 from intel.heuristics.services import type_services
 from intel.heuristics.sybil_group import HEURISTIC as SYBIL_GROUP
+from intel.heuristics.verified_name import HEURISTIC as VERIFIED_NAME
 from intel.heuristics.wallet_expansion import HEURISTIC as WALLET_EXPANSION
 from intel.heuristics.wash_trade import HEURISTIC as WASH_TRADE
 from intel.store import Connection
@@ -60,6 +65,11 @@ ALL: list[Heuristic] = [
     EXCHANGE_MATCH,
     SYBIL_GROUP,
     WASH_TRADE,
+    DEPLOYER,
+    VERIFIED_NAME,
+    MEV_OPERATOR,
+    NETWORK_OPERATOR,
+    SELF_APPROVAL,
 ]
 
 

@@ -56,8 +56,9 @@ near as (select -1 as step union all select 0 union all select 1),
 pairs as (
     select
         d.transfer_id as sent_id, p.transfer_id as paid_id, d.sender_id, p.receiver_id, d.chain as sent_chain,
-        p.chain as paid_chain, d.tx_hash as sent_tx, p.tx_hash as paid_tx, p.block_time, p.block_number, d.visibility,
-        d.symbol, date_diff('second', d.block_time, p.block_time) as gap_seconds,
+        p.chain as paid_chain, d.tx_hash as sent_tx, p.tx_hash as paid_tx, p.block_time, p.block_number,
+        least(d.visibility, p.visibility) as visibility,
+        date_diff('second', d.block_time, p.block_time) as gap_seconds,
         case when d.address = p.address then 1 else 0 end as same_key
     from keyed d
     join near y on true
@@ -103,7 +104,7 @@ select
     c.sender_id as left_id, c.receiver_id as right_id, cast(null as varchar) as right_entity,
     'bridged_to' as relation, 'bridged ' || min(c.sent_tx) as event, cast($weight_bits as double) as weight_bits,
     count(*) as support, p.tx_hashes, min(c.block_number) as first_block, max(c.block_number) as last_block,
-    min(c.block_time) as valid_from, cast(null as timestamp) as valid_to, max(c.visibility) as visibility,
+    min(c.block_time) as valid_from, cast(null as timestamp) as valid_to, min(c.visibility) as visibility,
     cast(count(*) as varchar) || case when count(*) = 1 then ' payment' else ' payments' end
         || ' into a bridge on ' || c.sent_chain || ' and out of it on ' || c.paid_chain
         || ' match in asset, amount and time' as reason

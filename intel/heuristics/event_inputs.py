@@ -48,7 +48,8 @@ from facts.events e
 join facts.addresses a on a.address_id = coalesce(e.address_id, e.actor_id)
 join facts.addresses d on d.chain = a.chain and d.address = lower(json_extract_string(e.details, '$.delegate'))
 join beliefs.listings l on l.address_id = d.address_id
-where e.event = 'authorization' and l.category in ('phishing_scam', 'hack', 'ransomware', 'compromised_or_blocked')
+where e.event = 'authorization' and l.visibility = 'public'
+    and l.category in ('phishing_scam', 'hack', 'ransomware', 'compromised_or_blocked')
 group by a.address_id
 """
 

@@ -53,7 +53,7 @@ class Scenario:
     events     named events: day, time, event, actor (- for none), then at= (the contract), tx=, token=, value=, chain=,
                and the details as key=value; owner=, signer=, recipient= and the like take nicknames
     edges      dealings without amounts: sender > receiver kind, and x5 for five transfers
-    labels     "address entity category role level"; entity and role may be -
+    labels     "address entity category role level"; entity and role may be -, `pool@b` is pool on the chain b
     parents    "entity parent": the organisation above a labelled entity; both occur in labels
     expect     evidence that must be there, forbid: that must not: "rule: left relation right bits"; rule and bits may
                be left out, * fits anything
@@ -230,7 +230,9 @@ class Book:
         created = options.pop("created", None)
         self.insert(
             "facts.transactions", chain=scenario.chain_of(chain), block_number=block_at(time), block_time=time,
-            tx_hash=scenario.tx_hash(tx) if tx else "0x" + digest(f"{scenario.chain} {match[0]} {number}"),
+            tx_hash=scenario.tx_hash(tx.replace("#", str(number)))
+            if tx
+            else "0x" + digest(f"{scenario.chain} {match[0]} {number}"),
             sender_id=self.address_id(scenario, match["sender"].replace("#", str(number)), chain),
             receiver_id=None if match["receiver"] == "-" else self.address_id(scenario, match["receiver"], chain),
             created_id=self.address_id(scenario, created, chain) if created else None,
