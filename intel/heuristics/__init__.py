@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from intel.heuristics.account_owner import HEURISTIC as ACCOUNT_OWNER
+from intel.heuristics.activity_rhythm import HEURISTIC as ACTIVITY_RHYTHM
 from intel.heuristics.airdrop_collector import HEURISTIC as AIRDROP_COLLECTOR
 from intel.heuristics.asset_migration import HEURISTIC as ASSET_MIGRATION
 from intel.heuristics.base import EvidenceSettings, Heuristic, RuleReport
@@ -18,6 +19,7 @@ from intel.heuristics.first_funder import HEURISTIC as FIRST_FUNDER
 from intel.heuristics.forwarded_deposit import HEURISTIC as FORWARDED_DEPOSIT
 from intel.heuristics.forwarder_clone import HEURISTIC as FORWARDER_CLONE
 from intel.heuristics.funder_last_sweep import HEURISTIC as FUNDER_LAST_SWEEP
+from intel.heuristics.gas_habit import HEURISTIC as GAS_HABIT
 from intel.heuristics.gas_supplier_sweep import HEURISTIC as GAS_SUPPLIER_SWEEP
 from intel.heuristics.gather import run_rules
 from intel.heuristics.hostile_pair import HEURISTIC as HOSTILE_PAIR
@@ -38,7 +40,8 @@ from intel.heuristics.wallet_expansion import HEURISTIC as WALLET_EXPANSION
 from intel.heuristics.wash_trade import HEURISTIC as WASH_TRADE
 from intel.store import Connection
 
-# Rules that name deposit addresses run before the one that reads who uses them.
+# Rules that name deposit addresses run before the one that reads who uses them; ACTIVITY_RHYTHM and GAS_HABIT last,
+# for they speak only of pairs that a rule above proposes.
 ALL: list[Heuristic] = [
     EXCLUSIVE_DEPOSIT,
     FORWARDED_DEPOSIT,
@@ -70,6 +73,9 @@ ALL: list[Heuristic] = [
     MEV_OPERATOR,
     NETWORK_OPERATOR,
     SELF_APPROVAL,
+    ACTIVITY_RHYTHM,
+    GAS_HABIT,
+    GAS_HABIT,
 ]
 
 
