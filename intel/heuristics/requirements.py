@@ -55,7 +55,8 @@ REQUIREMENTS: Mapping[str, tuple[str, str]] = {
         "no labelled wallet of a bridge occurs in the ledger",
     ),
     "validator_deposits": (
-        _require_event("validator_deposit"), "no deposits of validators that name where withdrawals go"
+        _require_event("validator_deposit"),
+        "no deposits of validators that name where withdrawals go",
     ),
     "names": (_require_event("name_record_set", "name_registered"), "no name records"),
     "mixer_events": (_require_event("mixer_withdrawal"), "no mixer events"),
