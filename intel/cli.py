@@ -55,14 +55,14 @@ def demo(
 
 @app.command()
 def profile(
-    subject: o.Subject, since: o.Since = None, until: o.Until = None, tier: o.Tier = "confirmed", json: o.Json = False,
-    store: o.Store = None,
+    subject: o.Subject, since: o.Since = None, until: o.Until = None, tier: o.Tier = "confirmed",
+    as_known_on: o.AsKnownOn = None, json: o.Json = False, store: o.Store = None,
 ) -> None:  # fmt: skip
     """Show who is behind an address or what an entity is, what it holds, with whom it deals, and why we say so."""
     from intel.profiler.profile import to_json
     from intel.render import render_profile
 
-    with open_store(store) as db:
+    with open_store(store, as_known_on) as db:
         found = db.profile(subject, since=since, until=until, tier=tier)
     if json:
         show_json(to_json(found))
@@ -107,7 +107,8 @@ def transfers(
 @app.command()
 def attribute(
     file: o.AddressFile, out: o.Out, columns: o.Columns = None, address_column: o.AddressColumn = None,
-    tier: o.Tier = "probable", strict: o.NoJunk = False, progress: o.Progress = "plain", store: o.Store = None,
+    tier: o.Tier = "probable", as_known_on: o.AsKnownOn = None, strict: o.NoJunk = False,
+    progress: o.Progress = "plain", store: o.Store = None,
 ) -> None:  # fmt: skip
     """Say who is behind each address of a list: one row per input, in its order."""
     from intel.export.files import check_ending, write_batches
@@ -115,7 +116,7 @@ def attribute(
 
     check_ending(out)
     talk, names = Talk(progress), parse_columns(columns)
-    with talk.step("attribute"), open_store(store) as db:
+    with talk.step("attribute"), open_store(store, as_known_on) as db:
         chunks = attribute_file(
             db.reader, file, names, address_column=address_column, tier=tier, strict=strict, tell=talk.count
         )

@@ -86,15 +86,18 @@ def add_prices(
 
 @app.command()
 def build(
-    ml: o.Ml = True, full: o.Full = False, memory: o.Memory = None, keep_going: o.KeepGoing = False,
-    progress: o.Progress = "plain", store: o.Store = None,
+    ml: o.Ml = True, full: o.Full = False, as_known_on: o.AsKnownOn = None, memory: o.Memory = None,
+    keep_going: o.KeepGoing = False, progress: o.Progress = "plain", store: o.Store = None,
 ) -> None:  # fmt: skip
-    """Make a new snapshot from the lake and the workspace, and make it current."""
+    """Make a new snapshot from lake and workspace, and make it current; one of a past date is pinned instead."""
     from intel import pipeline
+    from intel.profiler.postings import parse_window
     from intel.render import render_build
 
+    before = parse_window(until=as_known_on).until
+
     with Talk(progress).step("build"):
-        manifest = pipeline.build(settle(store, memory=memory), with_ml=ml, full=full)
+        manifest = pipeline.build(settle(store, memory=memory), with_ml=ml, full=full, known_before=before)
     show(render_build(manifest.build_id, manifest.reports))
     failed = [str(report["name"]) for report in manifest.reports if report["failed"]]
     if failed and not keep_going:

@@ -38,6 +38,10 @@ Assets = Annotated[list[Path] | None, Option(metavar="PATH", help="The verified 
 Ml = Annotated[bool, Option("--ml/--no-ml", help="Train and apply the models too.")]
 Full = Annotated[bool, Option("--full", help="Build even where nothing has changed.")]
 Memory = Annotated[str | None, Option(metavar="SIZE", help="Bound of memory, such as 8GB.")]
+AsKnownOn = Annotated[
+    str | None,
+    Option("--as-known-on", metavar="DATE", help="With what was recorded and mined up to the end of this day alone."),
+]
 KeepGoing = Annotated[bool, Option("--keep-going", help="Exit with 0 even where a heuristic failed.")]
 Size = Annotated[int, Option("--transfers", metavar="N", min=1, help="About how many transfers.")]
 Preset = Annotated[Literal["easy", "default", "hard"], Option(help="How hard the economy is to see through.")]

@@ -139,7 +139,7 @@ class Subject:
     """Whom a question is about: `address_ids` are its members in the ledger (sorted), `addresses` all of them.
 
     Of an entity `addresses` holds the first 100 and `address_count` counts all; `left_out` counts the probable ones
-    that tier `confirmed` leaves out.
+    that tier `confirmed` leaves out. `asked_as` is the former id of an unnamed owner that goes by another one now.
     """
 
     kind: Literal["address", "entity"]
@@ -150,6 +150,7 @@ class Subject:
     tier: Tier = "confirmed"
     address_count: int = 0
     left_out: int = 0
+    asked_as: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

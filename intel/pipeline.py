@@ -25,7 +25,7 @@ from intel.entities.ontology import resolve_labels
 from intel.errors import BadInput, StoreError, UsageError
 from intel.etl.accounts import build_accounts
 from intel.etl.clean import Staged, stage_rows
-from intel.etl.known import limit_lake
+from intel.etl.known import limit_judgements, limit_lake
 from intel.etl.ledger import build_context, build_ledger
 from intel.etl.load import COVERED, load_coverage, load_issues, load_rows
 from intel.etl.stage import count_issues, settle_rows
@@ -304,7 +304,7 @@ def build(
                 work.con.register("former_members", read_former_members(settings.store))
             else:
                 limit_lake(work.con, known_before)
-                judgements = [one for one in judgements if one.made_at < known_before]
+                judgements = limit_judgements(judgements, known_before)
             build_ledger(work.con)
             build_accounts(work.con)
             build_context(work.con)

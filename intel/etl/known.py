@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
+from intel.model import Judgement
 from intel.store import Connection
 
 _LEDGER = ("transfers", "transactions", "blocks", "edges", "events")
@@ -62,3 +65,12 @@ def limit_lake(con: Connection, until: datetime) -> None:
     con.execute("alter table lake_private_labels rename to all_private_labels")
     for table in (*_LEDGER, "labels", "private_labels", "coverage", "identity", "prices"):
         con.execute(f"create or replace temp view lake_{table} as select * from known_{table}")
+
+
+def limit_judgements(judgements: Iterable[Judgement], until: datetime) -> list[Judgement]:
+    """Return the judgements made before `until`; one that was taken back later still stood then."""
+    return [
+        one if one.revoked_at is None or one.revoked_at < until else replace(one, revoked_revision=None)
+        for one in judgements
+        if one.made_at < until
+    ]

@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from intel.errors import NoSnapshot, StoreError, UsageError
@@ -197,6 +198,18 @@ def list_builds(store: Path) -> list[Manifest]:
 
 def _list_folders(store: Path) -> list[str]:
     return sorted(p.name for p in (store / "snapshots").glob("*") if p.is_dir() and not p.name.startswith("."))
+
+
+def find_known_build(store: Path, known_before: datetime) -> str:
+    """Return the id of the newest build that knows only what was known before a moment; UsageError without one."""
+    wanted = known_before.isoformat()
+    found = [one.build_id for one in list_builds(store) if one.settings.get("known_before") == wanted]
+    if not found:
+        day = (known_before - timedelta(microseconds=1)).date()
+        raise UsageError(
+            f"no build tells what was known up to the end of {day}", f"make one: intel build --as-known-on {day}"
+        )
+    return found[-1]
 
 
 def pinned_builds(store: Path) -> set[str]:
