@@ -109,7 +109,6 @@ def _list_slugs(candidates: Candidates) -> dict[int, str]:
 
 def _name_groups(con: Connection, candidates: Candidates, first: Ids, is_kept: npt.NDArray[np.bool_]) -> dict[int, str]:
     """Return the name of each kept group by its lowest node: the strongest label's owner, or a minted id."""
-    claims = candidates.constraints
     nodes = np.flatnonzero(is_kept)
     con.execute(
         "create or replace temp table grouped as select unnest($ids::bigint[]) as address_id, "
@@ -127,12 +126,24 @@ def _name_groups(con: Connection, candidates: Candidates, first: Ids, is_kept: n
     ).fetchall()
     con.execute("drop table grouped")
     names = {int(node): mint_id(text) for node, text in lowest}
-    order = sorted(range(len(candidates.slugs)), key=lambda label: candidates.slugs[label], reverse=True)
-    for label in sorted(order, key=lambda label: (claims.level[label], claims.confidence[label])):  # strongest last
+    return names | {group: slug for group, slug in _name_owners(candidates, first).items() if group in names}
+
+
+def _name_owners(candidates: Candidates, first: Ids) -> dict[int, str]:
+    """Return the owner that the strongest label of a group names; none where an unrelated owner's is as strong."""
+    claims = candidates.constraints
+    strength = list(zip(claims.level.tolist(), claims.confidence.tolist(), strict=True))
+    best: dict[int, int] = {}
+    unclear: set[int] = set()
+    for label in sorted(range(len(candidates.slugs)), key=lambda at: (strength[at], candidates.slugs[at])):
         group = int(first[claims.label_node[label]])
-        if group in names:
-            names[group] = candidates.slugs[label]
-    return names
+        rival = best.get(group, label)
+        if strength[rival] < strength[label]:
+            unclear.discard(group)
+        elif claims.owner[rival] != claims.owner[label]:
+            unclear.add(group)
+        best[group] = label
+    return {group: candidates.slugs[label] for group, label in best.items() if group not in unclear}
 
 
 def mint_id(first: str) -> str:
