@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -19,6 +20,7 @@ from intel.store.reader import Reader
 _RIGHT = """
 case relation
     when 'cannot_link' then lo is distinct from ro
+    when 'not same_controller' then lo is distinct from ro
     when 'deposit_of' then exists (
         select 1 from truth_deposits d where d.deposit = l.left_address and d.exchange = l.entity)
     when 'controls' then lo_entity is not distinct from entity
@@ -49,8 +51,8 @@ select l.*, {_RIGHT} as is_right from named l
 _CLAIMS = f"""
 create or replace temp table judged_claims as
 with links as (
-    select e.heuristic, e.relation, e.left_id, e.right_id, e.right_entity, count(*) as rows,
-        max(e.weight_bits) as bits
+    select e.heuristic, e.left_id, e.right_id, e.right_entity, count(*) as rows, max(e.weight_bits) as bits,
+        case when e.weight_bits < 0 and e.relation <> 'cannot_link' then 'not ' else '' end || e.relation as relation
     from beliefs.evidence e where e.visibility = 'public'
     group by all
 ), {_JUDGED}
@@ -136,15 +138,18 @@ def _count_reach(reader: Reader, heuristic: str, relation: str) -> tuple[int, in
 
 
 def measure_calibration(reader: Reader) -> list[list[Any]]:
-    """Return [relation, probability, right, weight, links] of all links; each owner of a left end weighs one.
+    """Return [relation, probability, right, weight, links] of all links; each entity weighs one in each relation.
 
-    Links of one probability are one row: error and Brier score of many worlds together follow from these.
+    The entity is the one that is claimed, of used_by the customer, between addresses the left one's owner. Links of one probability are one row: error and Brier score of many worlds together follow from these.
     """
     reader.query(_LINKS)
     rows = reader.query(
         """with weighed as (
             select relation, round(probability, 4) as p, is_right::int as is_right,
-                1.0 / count(*) over (partition by relation, coalesce(lo, left_address)) as weight
+                1.0 / count(*) over (partition by relation, case
+                    when right_entity is not null then right_entity
+                    when relation = 'used_by' then coalesce(ro, right_address)
+                    else coalesce(lo, left_address) end) as weight
             from judged_links
         )
         select relation, p, is_right, sum(weight), count(*) from weighed group by all order by all"""
@@ -195,8 +200,17 @@ def measure_deposits(reader: Reader) -> dict[str, Any]:
     )
     apart = {str(status): {"found": n, "right": right} for status, n, right in rows}
     found, right = sum(n for _, n, _ in rows), sum(right for _, _, right in rows)
-    truth = reader.query("select count(distinct (deposit, exchange)) from truth_deposits")[0][0]
-    return {"precision": right / found if found else None, "recall": right / truth, "truth": truth, **apart}
+    truth, known = reader.query(
+        """select count(*), count_if(deposit in (select address from facts.address_lookup))
+        from (select distinct deposit, exchange from truth_deposits)"""
+    )[0]
+    return {
+        "precision": right / found if found else None,
+        "recall": right / truth,
+        "truth": truth,
+        "in_ledger": known,
+        **apart,
+    }
 
 
 def _score_wallets(reader: Reader) -> dict[str, Any]:
@@ -249,6 +263,22 @@ def _measure_merges(reader: Reader) -> dict[str, Any]:
     }
 
 
+def pool_calibration(rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    """Return error and Brier skill of [relation, probability, right, weight, links] rows of any number of worlds."""
+    if not rows:
+        return {"links": 0, "ece": None, "brier": None, "brier_skill": None}
+    p, right, weight = (np.array([row[at] for row in rows], dtype=float) for at in (1, 2, 3))
+    brier, skill = metrics.score_brier(p, right, weight)
+    return {
+        "links": int(sum(row[4] for row in rows)),
+        "said": float(np.average(p, weights=weight)),
+        "right": float(np.average(right, weights=weight)),
+        "ece": metrics.calibration_error(p, right, weight),
+        "brier": brier,
+        "brier_skill": skill,
+    }
+
+
 def write_rules(rows: list[dict[str, Any]]) -> list[str]:
     """Return the lines of a table for the terminal."""
     head = f"{'rule':26s} {'relation':16s} {'rows':>7s} {'pairs':>7s} {'precision':>9s} {'95 %':>13s}"
@@ -261,6 +291,16 @@ def write_rules(rows: list[dict[str, Any]]) -> list[str]:
             f"{row['low']:6.3f}-{row['high']:6.3f} {reach:>14s} {share:>6s} {row['bits']:6.2f}"
         )
     return lines
+
+
+def write_calibration(rows: list[list[Any]]) -> list[str]:
+    """Return a line per relation: what the links say, how many are right, error and skill."""
+    found = [(name, pool_calibration([row for row in rows if row[0] == name])) for name in sorted({r[0] for r in rows})]
+    return [
+        f"links {name}: {told['links']}, say {told['said']:.3f}, right {told['right']:.3f}, ECE {told['ece']:.3f}, "
+        f"Brier skill {told['brier_skill'] if told['brier_skill'] is None else round(told['brier_skill'], 3)}"
+        for name, told in [*found, ("of all relations", pool_calibration(rows))] if told["links"]
+    ]  # fmt: skip
 
 
 def write_outcome(found: dict[str, Any]) -> list[str]:
