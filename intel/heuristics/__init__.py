@@ -75,7 +75,6 @@ ALL: list[Heuristic] = [
     SELF_APPROVAL,
     ACTIVITY_RHYTHM,
     GAS_HABIT,
-    GAS_HABIT,
 ]
 
 
