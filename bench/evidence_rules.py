@@ -140,7 +140,8 @@ def _count_reach(reader: Reader, heuristic: str, relation: str) -> tuple[int, in
 def measure_calibration(reader: Reader) -> list[list[Any]]:
     """Return [relation, probability, right, weight, links] of all links; each entity weighs one in each relation.
 
-    The entity is the one that is claimed, of used_by the customer, between addresses the left one's owner. Links of one probability are one row: error and Brier score of many worlds together follow from these.
+    The entity is the one that is claimed, of used_by the customer, between addresses the left one's owner. Links of
+    one probability are one row: error and Brier score of many worlds together follow from these.
     """
     reader.query(_LINKS)
     rows = reader.query(
