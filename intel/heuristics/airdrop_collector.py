@@ -9,7 +9,7 @@ Returns: same_controller, collector -> wallet. An airdrop: one token, source and
 Fails when: somebody buys airdrops from strangers whom he paid the fee for.
 Source: Victor, Financial Cryptography 2020, with the condition of two airdrops or first coins against buyers: since
     2023 rewards are sold over the counter.
-Cost: one pass over the token transfers for the airdrops, one over what their recipients sent (semi-join).
+Cost: two passes over the token transfers for the airdrops, one over what their recipients sent (semi-join).
 """
 
 from __future__ import annotations
@@ -17,18 +17,20 @@ from __future__ import annotations
 from intel.heuristics.base import Heuristic
 
 _SQL = """
-with drops as (
+with large as (
+    select t.sender_id as giver_id, t.asset_id, t.value_raw
+    from clean_transfers t
+    where t.kind = 'erc20' and t.value_raw is not null
+    group by t.sender_id, t.asset_id, t.value_raw
+    having count(*) >= $min_recipients
+),
+drops as (
     select t.sender_id as giver_id, t.asset_id, t.value_raw, t.receiver_id, min(t.transfer_id) as transfer_id,
         min(t.block_number) as block_number
     from clean_transfers t
-    where t.kind = 'erc20' and t.value_raw is not null
+    join large g on g.giver_id = t.sender_id and g.asset_id = t.asset_id and g.value_raw = t.value_raw
+    where t.kind = 'erc20'
     group by t.sender_id, t.asset_id, t.value_raw, t.receiver_id
-),
-large as (
-    select giver_id, asset_id, value_raw
-    from drops
-    group by giver_id, asset_id, value_raw
-    having count(*) >= $min_recipients
 ),
 gaps as (
     select
@@ -37,13 +39,12 @@ gaps as (
             partition by d.giver_id, d.asset_id, d.value_raw order by d.block_number, d.transfer_id
         ) as gap
     from drops d
-    join large g on g.giver_id = d.giver_id and g.asset_id = d.asset_id and g.value_raw = d.value_raw
 ),
 airdrops as (
     select giver_id, asset_id, value_raw
     from gaps
     group by giver_id, asset_id, value_raw
-    having 2 * count(case when gap <= 2 then 1 end) >= count(gap)
+    having count(*) >= $min_recipients and 2 * count(case when gap <= 2 then 1 end) >= count(gap)
 ),
 received as (
     select d.*
@@ -62,7 +63,8 @@ passed as (
         and t.initiator_id = t.sender_id
         and t.receiver_id <> r.giver_id
         and t.receiver_id <> t.sender_id
-        and not exists (select 1 from known_deposits k where k.address_id in (t.sender_id, t.receiver_id))
+        and not exists (select 1 from known_deposits k where k.address_id = t.sender_id)
+        and not exists (select 1 from known_deposits k where k.address_id = t.receiver_id)
     group by r.receiver_id, t.receiver_id, r.asset_id, r.giver_id
 ),
 gathered as (
@@ -95,7 +97,8 @@ join facts.address_stats s on s.address_id = p.collector_id
 where g.wallets >= $min_gathered
     and s.counterparties_in <= $max_sources
     and (p.airdrops >= 2 or p.is_funded = 1)
-    and not exists (select 1 from beliefs.listings l where l.address_id in (p.collector_id, p.address_id))
+    and not exists (select 1 from beliefs.listings l where l.address_id = p.collector_id)
+    and not exists (select 1 from beliefs.listings l where l.address_id = p.address_id)
 """
 
 HEURISTIC = Heuristic(

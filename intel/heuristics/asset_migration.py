@@ -1,6 +1,6 @@
 """Which wallet moved all it had to another at once, and has rested since?
 
-Reads: wallet_flows, clean_transfers, facts.address_assets, facts.addresses, known_deposits, beliefs.listings.
+Reads: wallet_flows, clean_transfers, facts.address_assets, facts.address_stats, known_deposits, beliefs.listings.
 Requires: transfers, initiators, prices.
 Returns: same_controller, old wallet -> new one. Within an hour, `min_assets` different assets or more go to one wallet,
     after which next to nothing is left (in the value it ever had), the old one sends nothing more, and the ledger goes
@@ -21,8 +21,10 @@ with wide as (
     select f.sender_id, f.receiver_id, f.last_time
     from wallet_flows f
     where f.assets >= $min_assets
-        and not exists (select 1 from known_deposits k where k.address_id in (f.sender_id, f.receiver_id))
-        and not exists (select 1 from beliefs.listings l where l.address_id in (f.sender_id, f.receiver_id))
+        and not exists (select 1 from known_deposits k where k.address_id = f.sender_id)
+        and not exists (select 1 from known_deposits k where k.address_id = f.receiver_id)
+        and not exists (select 1 from beliefs.listings l where l.address_id = f.sender_id)
+        and not exists (select 1 from beliefs.listings l where l.address_id = f.receiver_id)
 ),
 ends as (
     select t.sender_id, max(t.block_time) as last_time
@@ -31,7 +33,10 @@ ends as (
     group by t.sender_id
 ),
 newest as (
-    select t.chain, max(t.block_time) as last_time from facts.transfers t group by t.chain
+    select a.chain, max(s.last_time) as last_time
+    from facts.address_stats s
+    join facts.addresses a on a.address_id = s.address_id
+    group by a.chain
 ),
 rested as (
     select w.sender_id, w.receiver_id, e.last_time, a.chain, a.address

@@ -48,7 +48,8 @@ select
 from weighed w
 where date_diff('second', w.block_time, w.signed_time) <= $max_days * 86400
     and w.weight_bits > 0
-    and not exists (select 1 from beliefs.listings l where l.address_id in (w.address_id, w.funder_id))
+    and not exists (select 1 from beliefs.listings l where l.address_id = w.address_id)
+    and not exists (select 1 from beliefs.listings l where l.address_id = w.funder_id)
 """
 
 HEURISTIC = Heuristic(

@@ -42,7 +42,8 @@ where t.receiver_id = c.funder_id
     and t.initiator_id = c.address_id
     and cast(b.out_raw as double) >= cast($min_share as double) * cast(b.in_raw as double)
     and cast($weight_bits as double) > log2(cast(c.funded as double))
-    and not exists (select 1 from beliefs.listings l where l.address_id in (c.address_id, c.funder_id))
+    and not exists (select 1 from beliefs.listings l where l.address_id = c.address_id)
+    and not exists (select 1 from beliefs.listings l where l.address_id = c.funder_id)
 """
 
 HEURISTIC = Heuristic(
