@@ -11,7 +11,7 @@ from intel.profiler.evidence import EVIDENCE_COLUMNS, EVIDENCE_ENDS, EVIDENCE_OR
 from intel.profiler.judge import list_judgements_about
 from intel.profiler.labels import list_claim_chains, list_labels
 from intel.profiler.path import MergePath, find_anchor_path, find_merge_path, tell_step
-from intel.profiler.verdict import list_against, list_changes
+from intel.profiler.verdict import VETOES, list_against, list_changes
 from intel.profiler.waterfall import list_weights, select_across, weigh_merge, weigh_owner, weigh_pair
 from intel.store.reader import Reader
 
@@ -39,14 +39,14 @@ def explain_link(reader: Reader, left: Subject, right: Subject) -> dict[str, Any
         "right": _describe_side(reader, right),
         "evidence": [row for row in evidence if row["relation"] != "cannot_link"],
         "kept_apart_by": [row for row in evidence if row["relation"] == "cannot_link" or (row["weight_bits"] or 0) < 0],
-        "shared": _list_shared(reader),
+        "shared": _list_shared(reader, left, right),
         "clusters": _list_shared_clusters(reader),
         "transfers": _count_between(reader),
         "judgements": judgements,
     }
+    found["against"] = list_against(reader, left, right, found["kept_apart_by"])
     verdict, answer = _judge(found, left, right)
     found |= _weigh(reader, left, right)
-    found["against"] = list_against(reader, left, right, found["kept_apart_by"])
     found["changes"] = list_changes(found, verdict)
     found["weights"] = list_weights(reader, _name_rules(found))
     caveats = [text for text in (warning,) if text]
@@ -101,7 +101,7 @@ def _list_between(reader: Reader, left: Subject, right: Subject) -> list[dict[st
     )
 
 
-def _list_shared(reader: Reader) -> list[dict[str, Any]]:
+def _list_shared(reader: Reader, left: Subject, right: Subject) -> list[dict[str, Any]]:
     """Return third parties, an address or an entity, with which both sides have evidence; the strongest first."""
     return reader.records(
         f"""with ends as (
@@ -118,13 +118,16 @@ def _list_shared(reader: Reader) -> list[dict[str, Any]]:
             from ours o join theirs t
                 on coalesce(o.far_entity, 'id ' || o.far) = coalesce(t.far_entity, 'id ' || t.far)
             where o.relation <> 'cannot_link' and t.relation <> 'cannot_link'
+                and coalesce(o.far_entity not in ($left_entity, $right_entity), true)
                 and (o.far is null or o.far not in (select * from left_members union select * from right_members))
             group by 1
             order by least(left_bits, right_bits) desc, key limit {_SHOWN})
         select a.chain, a.address, m.entity_id, m.left_bits, m.right_bits, m.left_reason, m.right_reason
         from met m left join facts.addresses a on a.address_id = m.far
-        order by least(m.left_bits, m.right_bits) desc, m.key"""
-    )
+        order by least(m.left_bits, m.right_bits) desc, m.key""",
+        {side: one.entity_id if one.kind == "entity" else "" for side, one in
+         (("left_entity", left), ("right_entity", right))},
+    )  # fmt: skip
 
 
 def _list_shared_clusters(reader: Reader) -> list[dict[str, Any]]:
@@ -189,19 +192,42 @@ def list_attributions(reader: Reader, subject: Subject, *, limit: int = 10) -> l
 
 def _judge(found: dict[str, Any], left: Subject, right: Subject) -> tuple[str, str]:
     count = len(found["evidence"])
+    judged = _find_judgement(found)
+    if judged:
+        return "kept apart", judged
     if left.entity_id is not None and left.entity_id == right.entity_id:
-        return "same entity", f"Both belong to {left.entity_id}; {count} evidence rows stand between them."
+        return "same entity", f"Both belong to {left.entity_id}; evidence rows between the two: {count}."
     if found["clusters"]:
         return "same cluster", f"Both are in cluster {found['clusters'][0]['cluster_id']}."
-    if found["kept_apart_by"]:
-        return "kept apart", str(found["kept_apart_by"][0]["reason"])
-    if left.entity_id and right.entity_id:
-        return "kept apart", f"One belongs to {left.entity_id}, the other to {right.entity_id}."
+    apart = _find_obstacle(found, left, right)
+    if apart:
+        return "kept apart", apart
     if count:
-        return "linked", f"{count} evidence rows link them; they are not enough for one entity."
+        links = "1 evidence row links them; it is" if count == 1 else f"{count} evidence rows link them; they are"
+        return "linked", f"{links} not enough for one entity."
     if found["shared"]:
         return "linked through others", f"Both have evidence with {len(found['shared'])} third parties, none directly."
     moved = found["transfers"]["left_to_right"] + found["transfers"]["right_to_left"]
     if moved:
         return "transfers only", f"{moved} transfers went between them; a transfer alone is no evidence of one owner."
     return "no evidence", "Nothing in this store links them. That is no proof that they are unrelated."
+
+
+def _find_judgement(found: dict[str, Any]) -> str:
+    """Return what a judgement that this build has applied says against the two being one."""
+    for row in found["judgements"]:
+        if row["verdict"] == "different" and row["state"] in {"applied", "revocation pending"}:
+            return f"Judgement #{row['judgement_id']} keeps them apart, because {row['because']}"
+    return ""
+
+
+def _find_obstacle(found: dict[str, Any], left: Subject, right: Subject) -> str:
+    """Return what keeps two subjects of no common owner apart: a veto, evidence against, or two owners."""
+    for row in found["against"]:
+        if row.get("cause") in VETOES:
+            return f"{row['text']}."
+    if found["kept_apart_by"]:
+        return str(found["kept_apart_by"][0]["reason"])
+    if left.entity_id and right.entity_id:
+        return f"One belongs to {left.entity_id}, the other to {right.entity_id}."
+    return ""

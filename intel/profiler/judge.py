@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from intel.errors import StoreError, UsageError
-from intel.model import Judgement, JudgementEnd, Subject
+from intel.model import SYSTEM_ADDRESSES, Judgement, JudgementEnd, Subject
 from intel.profiler.subjects import resolve_subject
 from intel.store.reader import Reader
 from intel.store.workspace import Workspace
@@ -25,9 +25,13 @@ def find_end(reader: Reader, text: str) -> JudgementEnd:
     """Return which address or named entity a text means in a judgement.
 
     The unnamed owner of a group goes by its lowest address, because its id may change with what is judged. Raises
-    what resolve_subject raises, and UsageError for a list, which owns nothing.
+    what resolve_subject raises, and UsageError for what nobody owns: a list, an address of the protocol itself.
     """
     subject = resolve_subject(reader, text, "probable")
+    if subject.name in SYSTEM_ADDRESSES:
+        raise UsageError(
+            f"{subject.name} belongs to the ledger, not to a person", "judge an address that somebody owns"
+        )
     if subject.kind == "address":
         is_on_chain = ":" in text and len(subject.addresses) == 1
         return JudgementEnd(subject.addresses[0].chain if is_on_chain else None, subject.name)

@@ -20,6 +20,8 @@ CAUSES = {
     "overruled": "A judgement outranked what kept them apart",
 }
 
+VETOES = {"label_veto", "judgement_veto", "size_gate", "hostile"}
+
 _DISPUTES = """
 select d.cause, d.bits, d.detail, d.left_entity, d.right_entity, l.address as "left", r.address as "right",
     d.visibility
@@ -120,7 +122,7 @@ def list_changes(found: Mapping[str, Any], verdict: str) -> list[str]:
     ]  # fmt: skip
     sentences += [
         f"{row['text'].rstrip('.')}: while this stands, no evidence unites them."
-        for row in found["against"] if row["kind"] == "dispute" and row.get("cause") in _VETOES
+        for row in found["against"] if row["kind"] == "dispute" and row.get("cause") in VETOES
     ]  # fmt: skip
     waterfall = found["waterfall"]
     if waterfall is None:
@@ -137,6 +139,3 @@ def list_changes(found: Mapping[str, Any], verdict: str) -> list[str]:
     if not falling and waterfall["without"] and not waterfall["missing_bits"]:
         sentences.append(f"{waterfall['without'][0]['sentence']}: no single observation decides.")
     return sentences
-
-
-_VETOES = {"label_veto", "judgement_veto", "size_gate", "hostile"}

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from math import log2
 from typing import Any
 
+import pyarrow as pa
+
 from intel.entities import attribute, merging
 from intel.entities.arithmetic import Bar, Weighing, limit_crowd, weigh_cut, weigh_fact, weigh_link
 from intel.heuristics import ALL
@@ -264,3 +266,38 @@ def _tell_weight(row: Mapping[str, Any]) -> str:
     return (
         f"measured on {row['measured_on']}, {row['measured_at']}: {row['precision']:.1%} of {row['n']:,} ({interval})"
     )
+
+
+def draw_waterfall(found: Mapping[str, Any], *, limit: int = 14) -> pa.Table:
+    """Return the bars as a picture: number, label, what it does, start, end, bits in words; the sum comes last.
+
+    Beyond `limit` the weakest observations stand together as one bar.
+    """
+    bars = list(found["bars"])
+    events = [bar for bar in bars if bar["kind"] in {"event", "against"}]
+    kept = {id(bar) for bar in sorted(events, key=lambda bar: -abs(bar["bits"]))[:limit]}
+    folded = [bar for bar in events if id(bar) not in kept]
+    rows: list[dict[str, Any]] = []
+    total = 0.0
+    for bar in [*(bar for bar in events if id(bar) in kept), *([_fold(folded)] if folded else []),
+                *(bar for bar in bars if bar["kind"] not in {"event", "against"})]:  # fmt: skip
+        effect = "speaks for it" if bar["bits"] >= 0 else "takes away"
+        label = bar["reason"] or bar["title"]
+        share = f" (a quarter of {bar['counted_bits']:.2f})" if bar.get("share", 1) < 1 else ""
+        rows.append({"label": label, "effect": effect, "start": total, "end": total + bar["bits"], "bits": bar["bits"],
+                     "share": share})  # fmt: skip
+        total += bar["bits"]
+    rows.append({"label": "Sum", "effect": "sum", "start": 0.0, "end": found["bits"], "bits": found["bits"],
+                 "share": ""})  # fmt: skip
+    told = [
+        {"number": number, **row, "label": f"{number}. {row['label']}" if row["effect"] != "sum" else row["label"],
+         "told": f"{row['bits']:+.2f}{row['share']}".replace("-", "\u2212"), "low": min(row["start"], row["end"]),
+         "high": max(row["start"], row["end"])}
+        for number, row in enumerate(rows, 1)
+    ]  # fmt: skip
+    return pa.Table.from_pylist(told)
+
+
+def _fold(bars: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    bits = sum(bar["bits"] for bar in bars)
+    return {"kind": "event", "bits": bits, "reason": f"{len(bars):,} weaker observations", "title": ""}
