@@ -9,7 +9,9 @@ Returns: bridged_to, sender on one chain -> recipient on the other, one row per 
     where that is what matched); below `min_probability` there is no row.
 Fails when: a bridge batches payments or fills one in parts; a fixed fee eats more than `max_fee` of a small amount; a
     busy bridge and a round amount leave no single match, which gives no row rather than a wrong one.
-Source: Connector and ABCTracer match by asset, amount and time in the same way (F1 .92 on twelve bridges).
+Source: Connector and ABCTracer match by asset, amount and time in the same way (F1 .92 on twelve bridges). The window
+    is a day because bridges differ, and one that is too short matches strangers. On the 7,788 transfers of the Nomad
+    bridge that XChainWatcher matched by id: precision .999, recall .94; .46 if no recipient were the sender's key.
 Cost: semi-joins of the transfers with the labelled wallets, then a join on bridge, asset, day and band of the amount.
 """
 
@@ -31,31 +33,34 @@ told as (
     join facts.addresses a on a.address_id = e.address_id
     where e.event in ('bridge_sent', 'bridge_received')
 ),
-legs as (
-    select
-        t.transfer_id, t.chain, t.sender_id, t.receiver_id, t.block_number, t.block_time, t.tx_hash,
-        coalesce(s.price_symbol, s.symbol) as symbol, cast(t.value_raw as double) / power(10.0, s.decimals) as amount,
-        i.bridge as bridge_in, o.bridge as bridge_out, coalesce(i.visibility, o.visibility) as visibility
+ends as (
+    select t.*, w.bridge, w.visibility, 'in' as direction, t.sender_id as party_id
     from clean_transfers t
-    join facts.assets s on s.asset_id = t.asset_id
-    left join wallets i on i.address_id = t.receiver_id
-    left join wallets o on o.address_id = t.sender_id
-    left join told m on m.chain = t.chain and m.tx_hash = t.tx_hash
-    where (i.bridge is null) <> (o.bridge is null) and m.tx_hash is null and s.decimals is not null
-        and t.value_raw is not null
+    join wallets w on w.address_id = t.receiver_id
+    union all
+    select t.*, w.bridge, w.visibility, 'out' as direction, t.receiver_id as party_id
+    from clean_transfers t
+    join wallets w on w.address_id = t.sender_id
 ),
 keyed as (
     select
-        g.*, coalesce(g.bridge_in, g.bridge_out) as bridge,
-        date_diff('day', timestamp '2000-01-01', g.block_time) as day,
-        cast(floor(ln(g.amount) * $bands) as bigint) as band, a.address
-    from legs g
-    join facts.addresses a on a.address_id = coalesce(case when g.bridge_in is null then g.receiver_id end, g.sender_id)
+        e.transfer_id, e.chain, e.block_number, e.block_time, e.tx_hash, e.bridge, e.visibility, e.direction,
+        e.party_id, a.address, coalesce(s.price_symbol, s.symbol) as symbol,
+        cast(e.value_raw as double) / power(10.0, s.decimals) as amount,
+        date_diff('day', timestamp '2000-01-01', e.block_time) as day,
+        cast(floor(ln(cast(e.value_raw as double) / power(10.0, s.decimals)) * $bands) as bigint) as band
+    from ends e
+    join facts.assets s on s.asset_id = e.asset_id
+    join facts.addresses a on a.address_id = e.party_id
+    where s.decimals is not null and e.value_raw > 0
+        and not exists (select 1 from wallets w where w.address_id = e.party_id)
+        and not exists (select 1 from told m where m.chain = e.chain and m.tx_hash = e.tx_hash)
 ),
 near as (select -1 as step union all select 0 union all select 1),
 pairs as (
     select
-        d.transfer_id as sent_id, p.transfer_id as paid_id, d.sender_id, p.receiver_id, d.chain as sent_chain,
+        d.transfer_id as sent_id, p.transfer_id as paid_id, d.party_id as sender_id, p.party_id as receiver_id,
+        d.chain as sent_chain,
         p.chain as paid_chain, d.tx_hash as sent_tx, p.tx_hash as paid_tx, p.block_time, p.block_number,
         least(d.visibility, p.visibility) as visibility,
         date_diff('second', d.block_time, p.block_time) as gap_seconds,
@@ -64,7 +69,7 @@ pairs as (
     join near y on true
     join near b on b.step <= 0
     join keyed p on p.bridge = d.bridge and p.symbol = d.symbol and p.day = d.day + y.step and p.band = d.band + b.step
-    where d.bridge_in is not null and p.bridge_out is not null and p.chain <> d.chain
+    where d.direction = 'in' and p.direction = 'out' and p.chain <> d.chain
         and p.amount between d.amount * (1 - $max_fee) and d.amount
 ),
 rated as (
