@@ -124,20 +124,25 @@ owners as (
 )
 select
     d.chain, d.address, c.address_id, c.cluster_id as entity_id,
-    round(b.probability * coalesce(n.confidence, 1.0), 4) as confidence, 'attributed' as status,
+    -- Only a judgement joins an address that no link does.
+    round(coalesce(b.probability, $judged) * coalesce(n.confidence, 1.0), 4) as confidence, 'attributed' as status,
     case when coalesce(n.level, $level) >= $level and coalesce(r.level, 0) < $level then c.tier else 'probable' end
         as tier,
-    b.link.basis as basis, b.link.reason as reason, coalesce(r.entity_id, $unlisted) as rival_entity_id,
-    round(1 - b.probability * coalesce(n.confidence, 1.0), 4) as rival_confidence, false as is_calibrated, c.visibility
+    coalesce(b.link.basis, ['judgement']) as basis,
+    coalesce(b.link.reason, 'Judged to have one owner with another address of its group') as reason,
+    coalesce(r.entity_id, $unlisted) as rival_entity_id,
+    round(1 - coalesce(b.probability, $judged) * coalesce(n.confidence, 1.0), 4) as rival_confidence,
+    false as is_calibrated, c.visibility
 from beliefs.clusters c
 join facts.addresses d on d.address_id = c.address_id
-join best b on b.address_id = c.address_id and b.visibility = c.visibility
+left join best b on b.address_id = c.address_id and b.visibility = c.visibility
 left join owners n on n.cluster_id = c.cluster_id and n.visibility = c.visibility and n.entity_id = c.cluster_id
 left join owners r on r.cluster_id = c.cluster_id and r.visibility = c.visibility and r.entity_id <> c.cluster_id
     and r.place = 1
 where not exists (
     select 1 from beliefs.attributions a
-    where a.address_id = c.address_id and (a.visibility = c.visibility or a.status = 'labelled')
+    where a.address_id = c.address_id and a.visibility in (c.visibility, 'public')
+        and (a.visibility = c.visibility or a.status = 'labelled')
 )
 order by c.address_id, c.visibility
 """
@@ -206,6 +211,6 @@ def attribute_addresses(con: Connection) -> None:
         },
     )
     attribute_by_paths(con, labels | {"probable": PROBABLE, "lead": MIN_LEAD})
-    con.execute(_CLUSTERED, labels)
+    con.execute(_CLUSTERED, labels | {"judged": scale.levels[0][1]})
     con.execute(_NAMED_CLUSTERS)
     con.execute(_ROLES)

@@ -130,20 +130,27 @@ def _name_groups(con: Connection, candidates: Candidates, first: Ids, is_kept: n
 
 
 def _name_owners(candidates: Candidates, first: Ids) -> dict[int, str]:
-    """Return the owner that the strongest label of a group names; none where an unrelated owner's is as strong."""
+    """Return the owner that the labels of a group name, odds added up; none where an unrelated owner has as much.
+
+    So one wrong label does not rename a group of several right ones; it stays a dispute, and a rival.
+    """
     claims = candidates.constraints
-    strength = list(zip(claims.level.tolist(), claims.confidence.tolist(), strict=True))
-    best: dict[int, int] = {}
-    unclear: set[int] = set()
-    for label in sorted(range(len(candidates.slugs)), key=lambda at: (strength[at], candidates.slugs[at])):
-        group = int(first[claims.label_node[label]])
-        rival = best.get(group, label)
-        if strength[rival] < strength[label]:
-            unclear.discard(group)
-        elif claims.owner[rival] != claims.owner[label]:
-            unclear.add(group)
-        best[group] = label
-    return {group: candidates.slugs[label] for group, label in best.items() if group not in unclear}
+    # Hundredths of a bit: whole numbers add up to the same in any order.
+    bits = np.rint(100 * np.log2(claims.confidence / np.maximum(1 - claims.confidence, 1e-6))).astype(np.int64)
+    voices: dict[int, dict[int, int]] = {}
+    spoken: dict[tuple[int, int], tuple[int, int, str]] = {}
+    for label, slug in enumerate(candidates.slugs):
+        group, owner = int(first[claims.label_node[label]]), int(claims.owner[label])
+        voices.setdefault(group, {}).setdefault(owner, 0)
+        voices[group][owner] += max(1, int(bits[label]))
+        told = (-int(claims.level[label]), -int(bits[label]), slug)
+        spoken[group, owner] = min(spoken.get((group, owner), told), told)
+    names = {}
+    for group, owners in voices.items():
+        loudest = max(owners, key=lambda owner: owners[owner])
+        if sum(total == owners[loudest] for total in owners.values()) == 1:
+            names[group] = spoken[group, loudest][2]
+    return names
 
 
 def mint_id(first: str) -> str:

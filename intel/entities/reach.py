@@ -134,7 +134,12 @@ left join (select distinct entity_id, entity from path_anchors) e on e.entity_id
 order by l.link
 """
 
-_WALLS = "select address_id from beliefs.services union select address_id from beliefs.anchors order by 1"
+_WALLS = """
+select address_id from beliefs.services
+union
+select address_id from beliefs.anchors where visibility = 'public' or $layer = 'private'
+order by 1
+"""
 
 _INSERT = """
 insert into beliefs.attributions by name
@@ -203,7 +208,8 @@ where r.visibility = $layer
     and r.families not in (select bit from family_bits where family = 'BEHAV')
     and not exists (
         select 1 from beliefs.attributions b
-        where b.address_id = r.start_id and (b.visibility = r.visibility or b.status = 'labelled')
+        where b.address_id = r.start_id and b.visibility in (r.visibility, 'public')
+            and (b.visibility = r.visibility or b.status = 'labelled')
     )
 order by r.start_id
 """
@@ -234,13 +240,16 @@ def _insert_layer(con: Connection, limits: Mapping[str, object]) -> None:
         rows["left_id"], rows["right_id"], rows["entity"], rows["probability"], rows["families"],
         rows["passes"].astype(np.bool_),
     )  # fmt: skip
-    _register_spread(con, spread_labels(anchors, links, _read_columns(con, _WALLS)["address_id"]))
+    walls = _read_columns(con, _WALLS, {"layer": limits["layer"]})
+    _register_spread(con, spread_labels(anchors, links, walls["address_id"]))
     con.execute(_INSERT, limits)
     con.unregister("reached_rows")
 
 
-def _read_columns(con: Connection, query: str) -> dict[str, npt.NDArray[Any]]:
-    found = con.sql(query).to_arrow_table()
+def _read_columns(
+    con: Connection, query: str, params: Mapping[str, object] | None = None
+) -> dict[str, npt.NDArray[Any]]:
+    found = con.sql(query, params=dict(params or {})).to_arrow_table()
     return {name: found[name].to_numpy() for name in found.column_names}
 
 

@@ -32,7 +32,7 @@ def settings_of(store: Path) -> Settings:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = tmp_path_factory.mktemp("time") / "store"
-    pipeline.make_demo(settings_of(store), transfers=8_000)
+    pipeline.make_demo(settings_of(store), transfers=20_000)
     return store
 
 
