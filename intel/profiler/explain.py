@@ -217,7 +217,7 @@ def _find_judgement(found: dict[str, Any]) -> str:
     """Return what a judgement that this build has applied says against the two being one."""
     for row in found["judgements"]:
         if row["verdict"] == "different" and row["state"] in {"applied", "revocation pending"}:
-            return f"Judgement #{row['judgement_id']} keeps them apart, because {row['because']}"
+            return f"Judgement #{row['judgement_id']} keeps them apart, because {row['because'].rstrip('.')}."
     return ""
 
 
