@@ -31,9 +31,11 @@ from intel.heuristics.reciprocal_transfers import HEURISTIC as RECIPROCAL_TRANSF
 from intel.heuristics.safe_member import HEURISTIC as SAFE_MEMBER
 from intel.heuristics.safe_owners import HEURISTIC as SAFE_OWNERS
 from intel.heuristics.safe_signer import HEURISTIC as SAFE_SIGNER
+from intel.heuristics.same_account import HEURISTIC as SAME_ACCOUNT
 from intel.heuristics.same_key import HEURISTIC as SAME_KEY
 from intel.heuristics.self_approval import HEURISTIC as SELF_APPROVAL
 from intel.heuristics.services import type_services
+from intel.heuristics.shared_counterparty import HEURISTIC as SHARED_COUNTERPARTY
 from intel.heuristics.sybil_group import HEURISTIC as SYBIL_GROUP
 from intel.heuristics.verified_name import HEURISTIC as VERIFIED_NAME
 from intel.heuristics.wallet_expansion import HEURISTIC as WALLET_EXPANSION
@@ -55,6 +57,8 @@ ALL: list[Heuristic] = [
     ASSET_MIGRATION,
     RECIPROCAL_TRANSFERS,
     CLOSE_DEALINGS,
+    SHARED_COUNTERPARTY,
+    SAME_ACCOUNT,
     SAME_KEY,
     SAFE_SIGNER,
     SAFE_MEMBER,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from intel.heuristics.deposit_inputs import DEPOSIT_CANDIDATES, DEPOSIT_FEES, DEPOSIT_MOVES, DEPOSIT_SPANS
+from intel.heuristics.edge_inputs import EDGE_DEGREES, EDGE_HOMES, EDGE_PAIRS
 from intel.heuristics.event_inputs import BRIDGE_MESSAGES, COMPROMISED_KEYS, EVENT_PARTIES, SAFE_SIGNERS, SAFES
 from intel.heuristics.exchange_inputs import EXCHANGE_PAYERS, EXCHANGE_WALLETS, EXPANDED_WALLETS, LABELLED_WALLETS
 from intel.heuristics.wallet_inputs import FIRST_FUNDINGS, PLAIN_WALLETS, WALLET_FLOWS, WALLET_FUNDINGS
@@ -68,6 +69,8 @@ from claims c
 left join beliefs.entities e on e.entity_id = c.entity_id
 left join beliefs.entities p on p.entity_id = e.parent
 left join beliefs.entities g on g.entity_id = p.parent
+-- Where the public layer says something, a private claim neither cancels nor strengthens it.
+where c.visibility = 'public' or c.address_id not in (select address_id from claims where visibility = 'public')
 group by c.address_id
 having min(coalesce(g.entity_id, p.entity_id, c.entity_id)) = max(coalesce(g.entity_id, p.entity_id, c.entity_id))
 """
@@ -93,6 +96,9 @@ INPUTS = (
     RuleInput("bridge_messages", BRIDGE_MESSAGES, stored=True),
     RuleInput("safes", SAFES, stored=True),
     RuleInput("safe_signers", SAFE_SIGNERS, stored=True),
+    RuleInput("edge_homes", EDGE_HOMES, stored=True),
+    RuleInput("edge_pairs", EDGE_PAIRS, stored=True),
+    RuleInput("edge_degrees", EDGE_DEGREES, stored=True),
 )
 
 

@@ -52,7 +52,7 @@ class Scenario:
                key=value; created= takes a nickname; x20 as above
     events     named events: day, time, event, actor (- for none), then at= (the contract), tx=, token=, value=, chain=,
                and the details as key=value; owner=, signer=, recipient= and the like take nicknames
-    edges      dealings without amounts: sender > receiver kind, and x5 for five transfers
+    edges      dealings without amounts: sender > receiver kind, and x5 for five transfers; alice@b is on the chain b
     labels     "address entity category role level"; entity and role may be -, `pool@b` is pool on the chain b
     parents    "entity parent": the organisation above a labelled entity; both occur in labels
     expect     evidence that must be there, forbid: that must not: "rule: left relation right bits"; rule and bits may
@@ -157,11 +157,7 @@ class Book:
         for match in match_lines(EVENT, scenario.events):
             self.add_event(scenario, match)
         for match in match_lines(EDGE, scenario.edges):
-            ends = (self.address_id(scenario, match[end]) for end in ("sender", "receiver"))
-            self.insert(
-                "facts.edges", **dict(zip(("sender_id", "receiver_id"), ends, strict=True)), kind=match["kind"],
-                transfers=int(match["times"] or 1), source="toml",
-            )  # fmt: skip
+            self.add_edge(scenario, match)
         for label in scenario.labels:
             self.add_label(scenario, label)
         for text in scenario.parents:
@@ -175,6 +171,13 @@ class Book:
                         "facts.coverage", dataset="transfers", chain=chain, kind=kind, source="toml",
                         first_block=first, last_block=LAST_BLOCK, rows=len(moves),
                     )  # fmt: skip
+
+    def add_edge(self, scenario: Scenario, match: re.Match[str]) -> None:
+        ends = [self.address_id(scenario, match[end], match[end].partition("@")[2]) for end in ("sender", "receiver")]
+        self.insert(
+            "facts.edges", **dict(zip(("sender_id", "receiver_id"), ends, strict=True)), kind=match["kind"],
+            transfers=int(match["times"] or 1), source="toml",
+        )  # fmt: skip
 
     def address_id(self, scenario: Scenario, nickname: str, chain: str | None = None) -> int:
         key = (scenario.chain_of(chain), scenario.address(nickname))
