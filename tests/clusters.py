@@ -63,9 +63,7 @@ def evidence_of(evidence: list[Row]) -> Evidence:
     )
 
 
-def constrain(
-    forbidden: list[tuple[int, int]], claims: list[tuple[int, int, int, int]], cause: int
-) -> Constraints:
+def constrain(forbidden: list[tuple[int, int]], claims: list[tuple[int, int, int, int]], cause: int) -> Constraints:
     """Turn forbidden pairs and labels (node, owner, level, origin; each 60 % sure) into arrays."""
     pairs = np.array([pair for pair in forbidden if pair[0] != pair[1]], dtype=np.int64).reshape(-1, 2)
     told = np.array(claims, dtype=np.int64).reshape(-1, 4)

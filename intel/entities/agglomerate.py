@@ -1,33 +1,17 @@
 """Which groups does weighed evidence unite? Best-first merging of cuts, guarded, component by component.
 
-Integers throughout: one bit is UNIT units, so that a quarter of a thousandth of a bit is exact and no order of
-adding matters. A cut is all evidence between two groups. Of its events each counts once; in a family the best
+A cut is all evidence between two groups. Of its events each counts once; in a family the best
 counts fully and the others by a quarter, up to the family's cap; what speaks against counts fully; then one prior,
 and the charge for pairs that the rules at work could have shown and did not.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numba
 import numpy as np
-import numpy.typing as npt
 
-from intel.entities.pair_table import (
-    PairTable,
-    Queue,
-    drop_cut,
-    find_cut,
-    make_queue,
-    make_table,
-    pop_key,
-    push_key,
-    put_cut,
-    read_place,
-    reset_table,
-    write_key,
-)  # fmt: skip
+from intel.entities.cuts import BEHAVIOUR, PAIR, Graph, Ids, Rows
+from intel.entities.pair_table import drop_cut, find_cut, pop_key, push_key, put_cut, read_place, reset_table, write_key
 from intel.entities.unite import (
     HOSTILE,
     HOSTILE_BIT,
@@ -36,130 +20,17 @@ from intel.entities.unite import (
     JUDGEMENT_VETO,
     LABEL_VETO,
     SIZE_GATE,
-    Labels,
     find_clash,
     find_root,
     join_labels,
 )  # fmt: skip
 from intel.model import FAMILIES
 
-Ids = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
-
-UNIT = 4000
-BEHAVIOUR, PAIR = FAMILIES.index("BEHAV"), FAMILIES.index("PAIR")
 _FAMILIES = len(FAMILIES)
-
-
-class Rows(NamedTuple):
-    """Evidence between atoms, sorted by cut: one row per event of a pair of addresses."""
-
-    cut: Ids
-    left: Ids  # atom of the row's left address
-    event: Ids  # the same event for and against has two numbers
-    family: Ids
-    units: Ids
-    rule: Ids  # number of a rule whose missing pairs are charged, else -1
-    is_known: Bools  # consent of both ends is known: may make a merge `confirmed`
-    source: Ids  # the caller's number of the row
-    next: Ids
-
-
-class Cuts(NamedTuple):
-    """All evidence between two groups, as a linked list of rows; `left` is -1 once the cut is gone."""
-
-    left: Ids
-    right: Ids
-    head: Ids
-    tail: Ids
-    shown: Ids  # pairs of atoms that some charged rule shows
-    rules: Ids  # bit set of the charged rules at work
-    ban: Ids
-    pushed: Ids
-    refusal: Ids  # why it was not merged at its best, its units then, and its strongest row
-    refused_units: Ids
-    refused_source: Ids
-    next: Ids  # incidence lists of groups: entry 2 * cut at the left end, 2 * cut + 1 at the right
-
-
-class Groups(NamedTuple):
-    """Groups of atoms; the atoms' own numbers are the groups'."""
-
-    parent: Ids
-    size: Ids  # addresses
-    head: Ids
-    length: Ids
-    seen: Ids  # atoms that each charged rule says something about, one column per rule
-
-
-class Desk(NamedTuple):
-    """Room to work in, and what the last weighing found."""
-
-    stamp: Ids
-    place: Ids
-    best: Ids
-    total: Ids
-    found: Ids  # events, families as a bit set, strongest source, charge, token
-    table: PairTable
-    queue: Queue
-
-
-class Guard(NamedTuple):
-    """The numbers that decide, in units where they are bits."""
-
-    caps: Ids  # per family
-    prior: int
-    charge: int
-    most_seen: int  # effective size in the charge
-    gate: int  # addresses on both sides above which three events of two families are asked for
-
-
-class Graph(NamedTuple):
-    """Everything one run works on; all of it is used up."""
-
-    rows: Rows
-    cuts: Cuts
-    groups: Groups
-    labels: Labels
-    desk: Desk
-    guard: Guard
-
 
 # Columns of the merge log and of Desk.found.
 SOURCE, LEFT_SIZE, RIGHT_SIZE, UNITS, CHARGE, EVENTS, FAMILY_SET, KNOWN_UNITS, LABEL, RIVAL = range(10)
 _EVENTS, _FAMILY_SET, _SOURCE, _CHARGE, _TOKEN = range(5)
-
-
-def make_graph(rows: Rows, ends: tuple[Ids, Ids, Ids], sizes: Ids, labels: Labels, guard: Guard) -> Graph:
-    """Lay out a graph: `ends` are left atom, right atom and ban of each cut; rows are sorted by cut, then event."""
-    left, right, ban = ends
-    count, atoms = len(left), len(sizes)
-    head, tail = np.full(count, -1), np.full(count, -1)
-    first = np.searchsorted(rows.cut, np.arange(count))
-    last = np.searchsorted(rows.cut, np.arange(count), side="right") - 1
-    filled = last >= first
-    head[filled], tail[filled] = first[filled], last[filled]
-    rows.next[:] = np.arange(1, len(rows.cut) + 1)
-    rows.next[tail[filled]] = -1
-    charged = (rows.rule >= 0) & (rows.units > 0)
-    mask = np.zeros(count, dtype=np.int64)
-    np.bitwise_or.at(mask, rows.cut[charged], np.int64(1) << rows.rule[charged])
-    seen = np.zeros((atoms, int(rows.rule.max(initial=-1)) + 1), dtype=np.int64)
-    for side in (left, right):
-        seen[side[rows.cut[charged]], rows.rule[charged]] = 1
-    nothing = np.zeros(count, dtype=np.int64)
-    cuts = Cuts(
-        left, right, head, tail, (mask != 0).astype(np.int64), mask, ban, nothing - 1, nothing.copy(),
-        nothing.copy(), nothing - 1, np.full(2 * count, -1),
-    )  # fmt: skip
-    groups = Groups(np.arange(atoms), sizes.copy(), np.full(atoms, -1), np.zeros(atoms, dtype=np.int64), seen)
-    events = int(rows.event.max(initial=-1)) + 1
-    desk = Desk(
-        np.zeros(events, dtype=np.int64), np.zeros(events, dtype=np.int64), np.zeros(_FAMILIES, dtype=np.int64),
-        np.zeros(_FAMILIES, dtype=np.int64), np.zeros(5, dtype=np.int64), make_table(count, atoms),
-        make_queue(2 * count + 1),
-    )  # fmt: skip
-    return Graph(rows, cuts, groups, labels, desk, guard)
 
 
 @numba.njit(cache=True)
@@ -256,10 +127,10 @@ def _count_events_once(graph: Graph, cut: int) -> None:
 @numba.njit(cache=True)
 def _is_stronger(rows: Rows, row: int, other: int) -> bool:
     if abs(rows.units[row]) != abs(rows.units[other]):
-        return abs(rows.units[row]) > abs(rows.units[other])
+        return bool(abs(rows.units[row]) > abs(rows.units[other]))
     if rows.is_known[row] != rows.is_known[other]:
-        return rows.is_known[row]
-    return rows.source[row] < rows.source[other]
+        return bool(rows.is_known[row])
+    return bool(rows.source[row] < rows.source[other])
 
 
 @numba.njit(cache=True)
@@ -286,7 +157,7 @@ def weigh_cut(graph: Graph, cut: int, only_known: bool) -> int:
     if one >= 0 and not is_veto:  # one of two labels is wrong if both addresses have one controller
         doubt = max(1e-6, 1.0 - graph.labels.confidence[one] * graph.labels.confidence[two])
         units += 4 * np.int64(np.round(1000.0 * np.log2(doubt)))
-    return units if opens else min(units, 0)
+    return int(units if opens else min(units, 0))
 
 
 @numba.njit(cache=True)
@@ -328,7 +199,7 @@ def _charge_missing(graph: Graph, cut: int) -> int:
     for rule in range(groups.seen.shape[1]):
         if (graph.cuts.rules[cut] >> rule) & 1:
             pairs = max(pairs, min(most, groups.seen[a, rule]) * min(most, groups.seen[b, rule]))
-    return graph.guard.charge * max(0, pairs - graph.cuts.shown[cut])
+    return int(graph.guard.charge * max(0, pairs - graph.cuts.shown[cut]))
 
 
 @numba.njit(cache=True)

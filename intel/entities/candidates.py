@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from intel.entities.agglomerate import UNIT
+from intel.entities.cuts import UNIT
 from intel.entities.merging import Constraints, Evidence
 from intel.entities.unite import HOSTILE_BIT, JUDGEMENT_BIT
 from intel.model import FAMILIES
@@ -167,11 +167,12 @@ def _read_evidence(con: Connection) -> Evidence:
     rows = con.execute(_READ, {"unit": UNIT}).fetchnumpy()
     con.unregister("candidate_rules")
     con.unregister("candidate_families")
-    numbers_of = ("left_node", "right_node", "event", "family", "units", "rule")
-    return Evidence(
-        *(np.asarray(rows[name], dtype=np.int64) for name in numbers_of),
-        np.asarray(rows["is_known"], dtype=np.bool_), np.asarray(rows["is_atomic"], dtype=np.bool_),
-    )  # fmt: skip
+    left, right, event, family, units, rule = (
+        np.asarray(rows[name], dtype=np.int64)
+        for name in ("left_node", "right_node", "event", "family", "units", "rule")
+    )
+    is_known, is_atomic = (np.asarray(rows[name], dtype=np.bool_) for name in ("is_known", "is_atomic"))
+    return Evidence(left, right, event, family, units, rule, is_known, is_atomic)
 
 
 def _read_constraints(con: Connection, layer: str) -> tuple[Constraints, list[str], list[tuple[int, str, str]]]:

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from intel.entities import unite
-from intel.entities.agglomerate import UNIT
 from intel.entities.candidates import Candidates
+from intel.entities.cuts import UNIT
 from intel.entities.merging import Clustering
 from intel.model import FAMILIES
 from intel.store import Connection

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from intel.entities import agglomerate as kernel
 from intel.entities import unite
-from intel.entities.agglomerate import UNIT, Guard, Rows
 from intel.entities.combine import FAMILY_CAPS, PRIOR_BITS
+from intel.entities.cuts import BEHAVIOUR, PAIR, UNIT, Graph, Guard, Rows, make_graph
 from intel.model import FAMILIES
 
 Ids = npt.NDArray[np.int64]
@@ -107,7 +107,7 @@ class Clustering:
 def no_constraints() -> Constraints:
     """Return constraints that say nothing."""
     none = np.zeros(0, dtype=np.int64)
-    return Constraints(*[none] * 4, np.zeros(0), *[none] * 5)
+    return Constraints(none, none, none, none, np.zeros(0), none, none, none, none, none)
 
 
 def merge_evidence(
@@ -211,7 +211,7 @@ def _list_cuts(atom: Ids, rows: Evidence, constraints: Constraints) -> _Cuts:
 
 def _build_graph(
     problem: tuple[Ids, Evidence, _Cuts], kept: Ids, constraints: Constraints, guard: Guard
-) -> tuple[kernel.Graph, Ids]:
+) -> tuple[Graph, Ids]:
     """Lay out the kept cuts with their rows in a total order; return the graph and the rows it numbers as sources."""
     atom, rows, cuts = problem
     atoms = int(atom.max(initial=-1)) + 1
@@ -226,7 +226,7 @@ def _build_graph(
     )  # fmt: skip
     sizes = np.bincount(atom, minlength=atoms).astype(np.int64)
     labels = _list_labels(atoms, atom[constraints.label_node], constraints)
-    return kernel.make_graph(laid, (cuts.left[kept], cuts.right[kept], cuts.ban[kept]), sizes, labels, guard), used
+    return make_graph(laid, (cuts.left[kept], cuts.right[kept], cuts.ban[kept]), sizes, labels, guard), used
 
 
 def _split_components(
@@ -239,7 +239,7 @@ def _split_components(
     """
     atom, rows, cuts = problem
     atoms = int(atom.max(initial=-1)) + 1
-    opening = (rows.units > 0) & (rows.family != kernel.BEHAVIOUR) & (rows.family != kernel.PAIR)
+    opening = (rows.units > 0) & (rows.family != BEHAVIOUR) & (rows.family != PAIR)
     holds = np.bincount(cuts.of_row[opening], minlength=len(cuts.left)) > 0
     units = to_units(PROBABLE)
     threshold = np.full(atoms, units)
@@ -270,7 +270,7 @@ def _read_log(log: Ids, ends: tuple[Ids, Ids]) -> Merges:
     )  # fmt: skip
 
 
-def _read_refusals(graph: kernel.Graph, ends: tuple[Ids, Ids], atom: Ids) -> Refusals:
+def _read_refusals(graph: Graph, ends: tuple[Ids, Ids], atom: Ids) -> Refusals:
     """Return what was refused, with the labels that clash between the groups as they are at the end."""
     at = np.flatnonzero(graph.cuts.refusal)
     left, right = (end[graph.cuts.refused_source[at]] for end in ends)

@@ -55,14 +55,14 @@ def reset_table(table: PairTable, pairs: int) -> None:
 
 
 @numba.njit(cache=True)
-def _find_home(table: PairTable, key: int) -> int:
+def _find_home(table: PairTable, key: int) -> np.int64:
     return np.int64((np.uint64(key) * _SCATTER) >> np.uint64(table.form[1]))
 
 
 @numba.njit(cache=True)
 def _find_slot(table: PairTable, a: int, b: int) -> int:
     key = min(a, b) * table.form[2] + max(a, b)
-    slot = _find_home(table, key)
+    slot = int(_find_home(table, key))
     while table.keys[slot] >= 0 and table.keys[slot] != key:
         slot = (slot + 1) & table.form[0]
     return slot
@@ -143,4 +143,4 @@ def pop_key(queue: Queue) -> int:
         keys[at] = keys[child]
         at = child
     keys[at] = last
-    return top
+    return int(top)

@@ -8,9 +8,12 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from intel.entities.parallel_unite import link_in_parallel
+
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
+MANY_PAIRS = 1_000_000  # below this, threads cost more than they save
 HARD_LEVEL = 90  # TagPack "manual transaction": two such labels of unrelated owners always keep apart
 VETO_LEVEL = 70  # TagPack "service API": they do so where their sources are independent
 
@@ -82,10 +85,25 @@ def flatten_parents(parent: Ids) -> Ids:
     return parent
 
 
-@numba.njit(cache=True)
-def find_components(left: Ids, right: Ids, nodes: int) -> Ids:
-    """Return for every node the lowest node of its component: plain union-find, near-linear in pairs."""
+def find_components(left: npt.NDArray[np.integer], right: npt.NDArray[np.integer], nodes: int) -> Ids:
+    """Return for every node the lowest node of its component: plain union-find, near-linear in pairs.
+
+    Nodes are kept in 32 bits, of which half the memory is half the waiting; many pairs are shared out among threads.
+    """
+    if nodes < 2**31:
+        small = np.arange(nodes).astype(np.int32)
+        if len(left) > MANY_PAIRS:
+            link_in_parallel(small, left, right, numba.get_num_threads())
+        else:
+            _link_pairs(small, left, right)
+        return small.astype(np.int64)
     parent = np.arange(nodes)
+    _link_pairs(parent, left, right)
+    return parent
+
+
+@numba.njit(cache=True)
+def _link_pairs(parent: npt.NDArray[np.integer], left: npt.NDArray[np.integer], right: npt.NDArray[np.integer]) -> None:
     for pair in range(len(left)):
         a, b = left[pair], right[pair]
         while parent[a] != parent[b]:  # Rem's splicing: a parent is never above its node
@@ -96,9 +114,8 @@ def find_components(left: Ids, right: Ids, nodes: int) -> Ids:
             if above == a:
                 break
             a = above
-    for node in range(nodes):
+    for node in range(len(parent)):
         parent[node] = parent[parent[node]]
-    return parent
 
 
 @numba.njit(cache=True)

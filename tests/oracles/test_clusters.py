@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import networkx as nx
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pytest
+from gs_clustering import Clustering
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from intel.entities.merging import PROBABLE, Evidence, make_guard, merge_evidence, to_units
-from intel.entities.unite import HOSTILE_BIT, find_components
+from intel.entities.unite import HOSTILE_BIT, MANY_PAIRS, find_components
 from intel.model import FAMILIES
 from tests.clusters import CAPS, NODES, Row, as_partition, constrain, evidence_of, rows
 
@@ -139,3 +143,21 @@ def test_atoms_without_a_veto_are_components(evidence: list[Row]) -> None:
 
 def test_the_threshold_is_two_bits() -> None:
     assert to_units(PROBABLE) == 2 * 4000
+
+
+def draw_pairs(pairs: int, nodes: int) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
+    rng = np.random.default_rng(5)
+    left = rng.integers(0, nodes, pairs, dtype=np.uint32)
+    return left, ((left + rng.zipf(1.7, pairs) % nodes) % nodes).astype(np.uint32)
+
+
+@pytest.mark.parametrize("pairs", [20_000, MANY_PAIRS + 1])
+def test_components_are_those_of_graphsense(pairs: int) -> None:
+    nodes = pairs
+    left, right = draw_pairs(pairs, nodes)
+    listed = pa.ListArray.from_arrays(
+        pa.array(np.arange(0, 2 * pairs + 1, 2, dtype=np.int32)), pa.array(np.column_stack([left, right]).ravel())
+    )
+    theirs = Clustering(max_address_id=nodes - 1)
+    theirs.process_transactions_arrow(listed)
+    assert find_components(left, right, nodes).tolist() == theirs.get_mapping().column(1).to_pylist()

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from intel.entities.agglomerate import Guard
+from intel.entities.cuts import Guard
 from intel.entities.merging import Clustering, Evidence, make_guard, merge_evidence
 from intel.entities.unite import HOSTILE_BIT
 from tests.clusters import NODES, Row, as_partition, constrain, evidence_of, rows
