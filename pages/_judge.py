@@ -67,17 +67,18 @@ def ask_judgement(reader: Reader, left: str, right: str) -> None:
             st.warning(plain(problem), icon=":material/edit:")
         st.caption("What you say stays in this store: it is never mixed with published labels and no export has it.")
         with st.form("judge", border=False):
-            verdict = st.radio(
+            st.radio(
                 "Verdict", tuple(VERDICTS), key="verdict", horizontal=True, format_func=lambda one: VERDICTS[one][0]
             )
-            because = st.text_input("Because", key="because", placeholder="What you know that the ledger does not say")
-            if st.form_submit_button("Judge", type="primary", icon=":material/gavel:"):
-                _record(reader, (left, right), verdict, because or "")
+            st.text_input("Because", key="because", placeholder="What you know that the ledger does not say")
+            st.form_submit_button("Judge", type="primary", icon=":material/gavel:", on_click=_record,
+                                  args=(reader, (left, right)))  # fmt: skip
 
 
-def _record(reader: Reader, ends: tuple[str, str], verdict: str, because: str) -> None:
+def _record(reader: Reader, ends: tuple[str, str]) -> None:
+    verdict, because = st.session_state["verdict"], st.session_state["because"] or ""
     try:
         record_judgement(reader, ends, verdict, because, user=read_settings().user)
+        st.session_state["because"] = ""
     except IntelError as error:
         st.session_state["judge_problem"] = f"{error.message}: {error.hint}".rstrip(": ")
-    st.rerun()

@@ -129,8 +129,9 @@ def find_anchor_path(reader: Reader, address_ids: Iterable[int], entity_id: str)
     """
     anchors = reader.records(_ANCHORS, {"entity_id": entity_id})
     search = _Search(entity_id, {row["address_id"] for row in anchors}, sorted(address_ids))
-    for _ in range(MAX_STEPS):
-        nodes = sorted(search.frontier - _list_walls(reader, search.frontier), key=search.rank)[:_WIDTH]
+    for step in range(MAX_STEPS):
+        walls = _list_walls(reader, search.frontier) if step else set()  # a path may begin at a service
+        nodes = sorted(search.frontier - walls, key=search.rank)[:_WIDTH]
         search.frontier = set()
         for (one, other, target), link in _list_links(reader, nodes).items():
             search.follow(one, other, target, link)
