@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import coo_array, csr_array, diags_array
 
-from intel.entities.paths import Anchors, Links, spread_labels
+from intel.entities.paths import DECAY
 from intel.errors import UsageError
 from intel.ml.metrics import cover_at_precision
 from intel.store.reader import Reader
@@ -18,37 +20,38 @@ Flags = npt.NDArray[np.bool_]
 
 LEVELS = (0.95, 0.9, 0.8)
 
-_LINKS = """
-with families as (
-    select heuristic, 1::bigint << (dense_rank() over (order by family) - 1)::integer as bit
-    from (select distinct heuristic, family from beliefs.weights)
-)
-select l.left_id, l.right_id, l.probability,
-    coalesce(list_sum(list_distinct([f.bit for f in
-        (select list(f) from families f where list_contains(l.basis, f.heuristic))])), 0)::bigint as families
-from beliefs.links l
-where l.relation = 'same_controller' and l.visibility = 'public' and l.right_id is not null
-order by l.left_id, l.right_id
+# One node per address text: the same key stands on several chains.
+_NODES = """
+create or replace temp table recover_nodes as
+select address_id, min(address_id) over (partition by address) as node from facts.addresses
 """
+_LINKS = """
+select a.node as left_id, b.node as right_id, max(l.probability) as probability from beliefs.links l
+join recover_nodes a on a.address_id = l.left_id
+join recover_nodes b on b.address_id = l.right_id
+where l.relation = 'same_controller' and l.visibility = 'public' and a.node <> b.node
+group by a.node, b.node order by a.node, b.node
+"""
+_PLACES = "select distinct p.row, n.node from truth_places p join recover_nodes n using (address_id) order by 1, 2"
+_SERVICES = "select distinct n.node from beliefs.services s join recover_nodes n using (address_id) order by 1"
 
 
 def recover_hidden(reader: Reader, groups: Ids, *, share: float, splits: int) -> dict[str, Any]:
     """Return the coverage of hidden addresses at each precision over random splits (median, lowest, highest).
 
     A split leaves `share` of the groups wholly unknown, where every answer is wrong; half of each other group's
-    addresses, one at least, are anchors. Labels spread from them along the build's public links.
-    Reads the temporary table truth_places, which `place_truth` made.
+    addresses, one at least, are anchors. Every link of the build is a vote for the label at its other end, and a
+    link to an unlabelled address that is no service passes that one's votes on; the second best label counts against
+    the best. Reads the temporary table truth_places, which `place_truth` made.
     """
     if splits < 1:
         raise UsageError(f"--splits {splits} measures nothing", "give 1 or more")
-    links, walls = _read_links(reader)
-    rows = reader.arrow("select row, address_id from truth_places order by row, address_id").to_pandas()
-    row, node = rows["row"].to_numpy(dtype=np.int64), rows["address_id"].to_numpy(dtype=np.int64)
+    graph = _read_graph(reader, len(groups))
     curves: dict[float, list[float]] = {level: [] for level in LEVELS}
     knowable = []
     for split in range(splits):
         is_anchor, is_known = draw_anchors(np.random.default_rng([split, len(groups)]), groups, share)
-        label, score = _recover(links, walls, (row, node), np.where(is_anchor, groups, -1))
+        label, score = vote_labels(graph, np.where(is_anchor, groups, -1))
         hidden = ~is_anchor
         answered = hidden & (label >= 0)
         right = (is_known & (label == groups))[answered].astype(float)
@@ -66,19 +69,31 @@ def recover_hidden(reader: Reader, groups: Ids, *, share: float, splits: int) ->
     }
 
 
-def _read_links(reader: Reader) -> tuple[Links, Ids]:
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Links as -log(1 - probability) between nodes; `places` says at which nodes each address of the truth stands."""
+
+    links: csr_array  # nodes x nodes, symmetric
+    places: csr_array  # addresses x nodes
+    is_open: Flags  # per node: it may pass votes on
+
+
+def _read_graph(reader: Reader, count: int) -> Graph:
+    reader.query(_NODES)
+    places = reader.arrow(_PLACES)
+    row, address = (places[name].to_numpy().astype(np.int64) for name in ("row", "node"))
     table = reader.arrow(_LINKS)
-    columns = {name: table[name].to_numpy() for name in table.column_names}
-    links = Links(
-        left=columns["left_id"].astype(np.int64),
-        right=columns["right_id"].astype(np.int64),
-        entity=np.full(table.num_rows, -1, dtype=np.int64),
-        probability=columns["probability"].astype(np.float64),
-        families=columns["families"].astype(np.int64),
-        passes=np.ones(table.num_rows, dtype=bool),
+    left, right = (table[name].to_numpy().astype(np.int64) for name in ("left_id", "right_id"))
+    doubt = -np.log1p(-np.minimum(table["probability"].to_numpy().astype(np.float64), 1 - 1e-9))
+    ids = np.unique(np.concatenate([left, right, address]))
+    at, to = np.searchsorted(ids, left), np.searchsorted(ids, right)
+    both = (np.concatenate([at, to]), np.concatenate([to, at]))
+    services = reader.arrow(_SERVICES)["node"].to_numpy()
+    return Graph(
+        csr_array((np.concatenate([doubt, doubt]), both), shape=(len(ids), len(ids))),
+        csr_array((np.ones(len(row)), (row, np.searchsorted(ids, address))), shape=(count, len(ids))),
+        ~np.isin(ids, services),
     )
-    walls = reader.arrow("select distinct address_id from beliefs.services order by address_id")["address_id"]
-    return links, walls.to_numpy().astype(np.int64)
 
 
 def draw_anchors(rng: np.random.Generator, groups: Ids, share: float) -> tuple[Flags, Flags]:
@@ -94,21 +109,35 @@ def draw_anchors(rng: np.random.Generator, groups: Ids, share: float) -> tuple[F
     return is_known & (nth < np.maximum(sizes // 2, 1)[groups]), is_known
 
 
-def _recover(links: Links, walls: Ids, places: tuple[Ids, Ids], labels: Ids) -> tuple[Ids, Floats]:
-    """Return the label that reaches each row (-1: none) and how sure it is, less where a second label is near."""
-    row, node = places
-    told = np.flatnonzero(labels[row] >= 0)
-    anchors = Anchors(node[told], labels[row[told]], np.ones(len(told)), row[told])
-    spread = spread_labels(anchors, links, walls)
-    best = np.full(len(labels), -1, dtype=np.int64)
-    score = np.zeros(len(labels))
-    if len(spread.node) == 0:
-        return best, score
-    at = np.minimum(np.searchsorted(spread.node, node), len(spread.node) - 1)
-    hit = spread.node[at] == node
-    sure = spread.confidence[at] * (1 - spread.second_confidence[at])
-    order = np.lexsort((spread.best[at], sure))  # the surest of an address's chains is written last
-    order = order[hit[order]]
-    best[row[order]] = spread.best[at][order]
-    score[row[order]] = sure[order]
+def vote_labels(graph: Graph, labels: Ids) -> tuple[Ids, Floats]:
+    """Return for every address the label that most votes carry (-1: none) and how sure it is.
+
+    `labels` holds an anchor's label, -1 elsewhere. Votes add up as noisy-or, those of the second step by DECAY; the
+    sureness is that of the best label times its share of the two best.
+    """
+    anchors = np.flatnonzero(labels >= 0)
+    width = int(labels.max(initial=0)) + 1
+    marked = csr_array((np.ones(len(anchors)), (anchors, labels[anchors])), shape=(len(labels), width))
+    labelled = graph.places.T @ marked
+    labelled.data[:] = 1.0
+    direct = graph.links @ labelled
+    passed = direct.copy()
+    passed.data = -np.expm1(-passed.data)
+    passes = graph.is_open & (np.diff(labelled.tocsr().indptr) == 0)
+    near = graph.places @ graph.links
+    votes = coo_array(near @ labelled + DECAY * (near @ (diags_array(passes.astype(float)) @ passed)))
+    return _choose_best(votes.row.astype(np.int64), votes.col.astype(np.int64), votes.data, len(labels))
+
+
+def _choose_best(row: Ids, label: Ids, votes: Floats, count: int) -> tuple[Ids, Floats]:
+    best, score = np.full(count, -1, dtype=np.int64), np.zeros(count)
+    keep = votes > 0
+    row, label, votes = row[keep], label[keep], votes[keep]
+    order = np.lexsort((label, -votes, row))
+    row, label, votes = row[order], label[order], votes[order]
+    first = np.flatnonzero(np.diff(row, prepend=-1))
+    sizes = np.diff(np.append(first, len(row)))
+    rival = np.append(votes, 0.0)[np.where(sizes > 1, first + 1, len(votes))]
+    best[row[first]] = label[first]
+    score[row[first]] = -np.expm1(-votes[first]) * votes[first] / (votes[first] + rival)
     return best, score
