@@ -176,7 +176,7 @@ def score_evidence(con: Connection, rules: Sequence[Heuristic] = ALL) -> None:
     An event counts once, at its best; inside a family the strongest event fully and the rest by a quarter, up to the
     family's cap; what speaks against counts fully; families add up; then one prior. Behaviour and the pair score
     never make a link by themselves. `bits` are posterior log2 odds, at most DOUBTFUL_BITS where the rules whose
-    consent is known do not carry it further. The temporary view evidence_scores shows the same rows.
+    consent is known do not carry it further.
     """
     weigh_rows(con, rules)
     con.execute("delete from beliefs.links")
@@ -190,4 +190,3 @@ def score_evidence(con: Connection, rules: Sequence[Heuristic] = ALL) -> None:
             "doubtful": DOUBTFUL_BITS,
         },
     )
-    con.execute("create or replace temp view evidence_scores as select * from beliefs.links")
