@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from random import Random
 
 import pytest
 
 from intel.entities.cluster import build_clusters, mint_id
+from intel.entities.combine import DOUBTFUL_BITS
 from intel.heuristics import Heuristic
+from intel.model import FAMILIES
 from intel.store import Connection, open_connection
 from intel.store.ddl import create_tables
 
@@ -243,3 +246,30 @@ def test_a_crowd_makes_what_it_shares_worthless(con: Connection) -> None:
     assert con.execute("select distinct bits from beliefs.links where left_id < 100").fetchall() == [
         (pytest.approx(5.059 - 3),)  # log2(100 / 3)
     ]
+
+
+def test_the_weight_of_a_pair_is_the_same_in_links_and_merges(con: Connection) -> None:
+    draw = Random(4)
+    con.execute("insert into facts.addresses select i, 'ethereum', '0x' || i, false from range(100, 300) t(i)")
+    for left in range(100, 300, 2):
+        for _ in range(draw.randint(1, 6)):
+            add(
+                con, "ab", draw.choice([-2, -0.7, 1.5, 3.3, 6.1, 12]), family=draw.choice(FAMILIES[:-1]),
+                event=f"{left} {draw.randint(1, 4)}", left_id=left, right_id=left + 1,
+            )  # fmt: skip
+    build_clusters(con, RULES)
+    merged = dict(con.execute("select left_id, bits from beliefs.merges").fetchall())
+    # What PAIR rows add makes a link doubtful only in links that other rows do not carry: those are not compared.
+    linked = dict(
+        con.execute(
+            "select left_id, bits from beliefs.links where bits >= 2 and bits <> $1", [DOUBTFUL_BITS]
+        ).fetchall()
+    )
+    assert len(linked) > 30
+    compared = {left: (bits, merged[left]) for left, bits in linked.items() if not has_pair_score(con, left)}
+    assert len(compared) > 20
+    assert all(bits == pytest.approx(whole) for bits, whole in compared.values())
+
+
+def has_pair_score(con: Connection, left: int) -> bool:
+    return bool(con.execute("select 1 from beliefs.evidence where left_id = ? and family = 'PAIR'", [left]).fetchall())
