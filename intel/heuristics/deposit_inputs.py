@@ -9,8 +9,8 @@ with senders as (
     select distinct t.sender_id as address_id
     from clean_transfers t
     join exchange_wallets w on w.address_id = t.receiver_id
-    where not exists (select 1 from beliefs.anchors a where a.address_id = t.sender_id)
-        and not exists (select 1 from exchange_wallets x where x.address_id = t.sender_id)
+    where not exists (select 1 from beliefs.anchors a where a.address_id = t.sender_id and a.visibility = 'public')
+        and not exists (select 1 from exchange_wallets x where x.address_id = t.sender_id and x.visibility = 'public')
         and not exists (
             select 1 from beliefs.services s where s.address_id = t.sender_id and s.kind not in ('contract', 'hub')
         )

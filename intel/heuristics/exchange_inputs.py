@@ -31,7 +31,7 @@ with payers as (
     select distinct t.sender_id as address_id
     from clean_transfers t
     join labelled_wallets w on w.address_id = t.receiver_id
-    where not exists (select 1 from beliefs.anchors a where a.address_id = t.sender_id)
+    where not exists (select 1 from beliefs.anchors a where a.address_id = t.sender_id and a.visibility = 'public')
         and not exists (
             select 1 from beliefs.services s where s.address_id = t.sender_id and s.kind not in ('contract', 'hub')
         )
@@ -72,7 +72,7 @@ counted as (
     from emptied e
     join facts.addresses a on a.address_id = e.wallet_id
     where coalesce(a.is_contract, false) = false
-        and not exists (select 1 from beliefs.anchors b where b.address_id = e.wallet_id)
+        and not exists (select 1 from beliefs.anchors b where b.address_id = e.wallet_id and b.visibility = 'public')
         and not exists (
             select 1 from beliefs.services s
             where s.address_id = e.wallet_id and s.kind not in ('hub', 'funder', 'multisender')

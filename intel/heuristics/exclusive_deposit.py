@@ -23,7 +23,7 @@ with sources as (
         count(case when coalesce(w.root_id, '') <> c.root_id then 1 end) as from_others, count(*) as payments
     from deposit_moves m
     join deposit_candidates c on c.address_id = m.address_id
-    left join exchange_wallets w on w.address_id = m.counterparty_id
+    left join exchange_wallets w on w.address_id = m.counterparty_id and w.visibility in ('public', c.visibility)
     where m.direction = 'in'
     group by m.address_id
 ),

@@ -19,7 +19,7 @@ _SQL = """
 with moves as (
     select
         m.address_id, m.counterparty_id, m.direction, m.transfer_id, m.asset_id, m.block_number, m.block_time,
-        m.value_raw, c.root_id, a.token, coalesce(cast(m.fee_raw as double), 0.0) as fee
+        m.value_raw, c.root_id, c.visibility, a.token, coalesce(cast(m.fee_raw as double), 0.0) as fee
     from deposit_moves m
     join deposit_candidates c on c.address_id = m.address_id
     join facts.assets a on a.asset_id = m.asset_id
@@ -33,7 +33,7 @@ pairs as (
         row_number() over (partition by i.address_id order by o.transfer_id, i.transfer_id) as nth
     from moves i
     join moves o on o.address_id = i.address_id and o.asset_id = i.asset_id
-    left join exchange_wallets w on w.address_id = i.counterparty_id
+    left join exchange_wallets w on w.address_id = i.counterparty_id and w.visibility in ('public', i.visibility)
     where i.direction = 'in'
         and o.direction = 'out'
         and o.transfer_id > i.transfer_id

@@ -21,7 +21,7 @@ with clones as (
         min(p.block_time) as block_time
     from event_parties p
     where p.event = 'forwarder_created' and p.key = 'parent' and p.address_id is not null
-        and not exists (select 1 from beliefs.anchors b where b.address_id = p.address_id)
+        and not exists (select 1 from beliefs.anchors b where b.address_id = p.address_id and b.visibility = 'public')
     group by p.address_id
     having min(p.party_id) = max(p.party_id)
 ),

@@ -109,7 +109,7 @@ select
         || ' within the hour' || p.note
 from chosen d
 join proven p on p.supplier_id = d.supplier_id
-where not exists (select 1 from beliefs.anchors a where a.address_id = p.supplier_id)
+where not exists (select 1 from beliefs.anchors a where a.address_id = p.supplier_id and a.visibility = 'public')
 group by p.supplier_id, p.entity_id, p.event, p.weight_bits, p.addresses, p.first_block, p.last_block, p.first_time,
     p.visibility, p.name, p.note
 """

@@ -40,8 +40,8 @@ where f.sender_id < f.receiver_id
     and s.counterparties <= $max_counterparties
     and u.counterparties <= $max_counterparties
     and (cast(least(f.first_time, r.first_time) as date) < cast(greatest(f.last_time, r.last_time) as date))
-    and not exists (select 1 from known_deposits k where k.address_id = f.sender_id)
-    and not exists (select 1 from known_deposits k where k.address_id = f.receiver_id)
+    and not exists (select 1 from known_deposits k where k.address_id = f.sender_id and k.visibility = 'public')
+    and not exists (select 1 from known_deposits k where k.address_id = f.receiver_id and k.visibility = 'public')
     and not exists (select 1 from beliefs.listings l where l.address_id = f.sender_id)
     and not exists (select 1 from beliefs.listings l where l.address_id = f.receiver_id)
 """

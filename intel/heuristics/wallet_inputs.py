@@ -12,7 +12,8 @@ where s.signed > 0
     and coalesce(a.is_contract, false) = false
     and not exists (select 1 from beliefs.services v where v.address_id = a.address_id)
     and not exists (
-        select 1 from beliefs.anchors b where b.address_id = a.address_id and b.role in ('deposit', 'exchange_deposit')
+        select 1 from beliefs.anchors b
+        where b.address_id = a.address_id and b.role in ('deposit', 'exchange_deposit') and b.visibility = 'public'
     )
 """
 
@@ -37,7 +38,7 @@ WALLET_FUNDINGS = """
 with fundings as (
     select x.*, count(*) over (partition by x.funder_id) as funded
     from first_fundings x
-    where not exists (select 1 from known_deposits k where k.address_id = x.address_id)
+    where not exists (select 1 from known_deposits k where k.address_id = x.address_id and k.visibility = 'public')
 ),
 chosen as (
     select f.*, w.chain, w.address
@@ -46,7 +47,7 @@ chosen as (
     join plain_wallets p on p.address_id = f.funder_id
     where f.initiator_id = f.funder_id
         and f.funder_id <> f.address_id
-        and not exists (select 1 from known_deposits k where k.address_id = f.funder_id)
+        and not exists (select 1 from known_deposits k where k.address_id = f.funder_id and k.visibility = 'public')
 ),
 signed as (
     select t.initiator_id as address_id, min(t.block_time) as first_time

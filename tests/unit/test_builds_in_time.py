@@ -1,4 +1,4 @@
-"""Do ids live on from build to build, whatever kills one, and does a build of a past date know nothing later?"""
+"""Do ids live on from build to build, does a past date know nothing later, and the public layer nothing private?"""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from intel.store.lake import Lake, lake_schema
 from intel.store.reader import Reader
 from intel.store.snapshot import current_build, find_known_build, pinned_builds
 from intel.store.workspace import Workspace
-from tests.ledger_files import lake_rows
+from tests.ledger_files import lake_rows, write_csv
 
 TIMED = ("transfers", "transactions", "blocks", "events")
 TIMELESS = ("tokens", "assets", "actors")
@@ -162,3 +162,37 @@ def test_a_date_that_nobody_built_is_answered_by_how_to_build_it(store: Path, ha
     with pytest.raises(UsageError, match="no build tells") as caught:
         find_known_build(store, halfway + timedelta(days=1))
     assert f"intel build --as-known-on {halfway.date()}" in caught.value.hint
+
+
+def test_private_labels_change_no_public_row(store: Path) -> None:
+    """A private label upon addresses of every kind: deposits, suppliers, members of groups, the busiest of others."""
+    public = "from beliefs.{} where visibility = 'public' order by all"
+    tables = ("evidence", "links", "clusters", "merges", "attributions", "roles", "labels", "anchors")
+    before = {table: read(store, public.format(table)) for table in tables}
+    picked = read(
+        store,
+        """
+        select address from beliefs.attributions where status = 'attributed' and visibility = 'public'
+        qualify row_number() over (partition by role, tier, role is null order by address) <= 3
+        union
+        (select d.address from facts.addresses d join facts.address_stats s using (address_id)
+        where not exists (select 1 from beliefs.anchors a where a.address_id = d.address_id)
+        order by s.counterparties desc, d.address limit 5)
+        order by 1
+        """,
+    )
+    owner = read(store, "select min(name) from beliefs.entities where category = 'exchange'")[0][0]
+    path = write_csv(
+        store.parent / "mine.csv",
+        [
+            {"chain": "evm", "address": address, "entity": owner, "label": f"{owner}: hot wallet", "category": kind,
+             "source": "me", "confidence": "ownership"}
+            for number, (address,) in enumerate(picked)
+            for kind in ["exchange" if number % 2 else "exchange_deposit"]
+        ],
+    )  # fmt: skip
+    assert pipeline.add_labels(settings_of(store), [path], private=True).rows == {"private labels": len(picked)}
+    pipeline.build(settings_of(store))
+    assert read(store, "select count(*) from beliefs.attributions where visibility = 'private'")[0][0] >= len(picked)
+    for table in tables:
+        assert read(store, public.format(table)) == before[table], table
