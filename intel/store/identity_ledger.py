@@ -62,7 +62,7 @@ def record_identities(store: Path) -> int:
         if rows.num_rows:
             run.append("identity", rows)
             run.commit(rows=rows.num_rows, bad_rows=0)
-        return rows.num_rows
+        return int(rows.num_rows)
 
 
 def _find_missing(lake: Lake, events: pa.Table) -> pa.Table:
