@@ -39,6 +39,7 @@ from evidence_weights import TUNING, fit_weights, pool_rules, write_weights
 from evidence_worlds import VARIANTS, Plan, open_plan
 
 from intel.config import data_path, read_settings
+from intel.heuristics.weights import load_weights
 from intel.pipeline import code_version
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -118,9 +119,10 @@ def fit(options: argparse.Namespace, work: Path) -> None:
         raise SystemExit(f"weights are fitted on the seeds {TUNING} alone")
     plans = list_plans(options, [(preset, "whole") for preset in options.presets.split(",")], seeds)
     fitted = fit_weights(pool_rules(measure_worlds(options, work, plans)))
-    (work / "fitted.json").write_text(json.dumps(fitted), encoding="utf-8")
+    told = {"seeds": [plan.seed for plan in plans], "rules": fitted}
+    (work / "fitted.json").write_text(json.dumps(told), encoding="utf-8")
     path = options.out / "weights.toml" if options.out else data_path("weights.toml")
-    path.write_text(write_weights(fitted, datetime.now(UTC).date()), encoding="utf-8")
+    path.write_text(write_weights(fitted, told["seeds"], datetime.now(UTC).date()), encoding="utf-8")
     for name, row in sorted(fitted.items()):
         print(
             f"{name:26s} {row['bits']:6.2f} of {row['start']:5.1f}  {row['relation']} {row['precision']} n {row['n']}"
@@ -141,6 +143,12 @@ def report(options: argparse.Namespace, work: Path) -> None:
             real[name] = keep_result(path, options, lambda measure=measure: measure(mirror, work))
     fitted = work / "fitted.json"
     weights = json.loads(fitted.read_text(encoding="utf-8")) if fitted.is_file() else {}
+    if not any(
+        row["bits"] == load_weights()[name].bits
+        for name, row in weights.get("rules", {}).items()
+        if name in load_weights()
+    ):
+        weights = {}  # fitted, but not what this engine weighs with
     out = options.out or DOCS
     (out / "heuristics.md").write_text(write_heuristics(results), encoding="utf-8")
     (out / "evaluation.md").write_text(write_evaluation(results, real, weights), encoding="utf-8")

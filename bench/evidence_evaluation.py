@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from evidence_pages import FINDINGS, HEAD, WORLDS, Results, choose_worlds, pool_outcome, write_table
+from evidence_weights import name_seeds
 
 PROTOCOL = """## Protocol
 
 - **Worlds with a known truth**: the simulated economy (`docs/world.md`), each seed another economy with other owners,
-  so that no owner is on both sides of a split. Seeds 101 to 105 are for tuning: weights are fitted on them. Seeds 1 to
-  10 are for reporting and were never tuned on. The build never reads the truth.
+  so that no owner is on both sides of a split. Seeds 101 to 105 are kept for tuning weights, seeds 1 to 10 for
+  reporting; which of them were run is said above. The rules themselves were written with a look at seeds 1 and 2. The build never reads the truth.
 - **Split by time**: the same worlds with the first half of each chain's blocks withheld (history begins in the middle),
   and with the second half withheld (as it was known then), by rules and weights that were fitted on whole histories.
 - **Without traces**: some blocks lack their internal transfers, and coverage says so.
@@ -35,7 +36,12 @@ def write_evaluation(results: Results, real: dict[str, Any], fitted: dict[str, A
     pooled = {world: pool_outcome(found) for world in WORLDS if (found := choose_worlds(results, *world))}
     days = sorted({one["measured_at"] for one in results})
     sizes = ", ".join(f"{size:,}" for size in sorted({one["transfers"] for one in results}))
-    told = f"Measured {days[0]}" + (f" to {days[-1]}" if len(days) > 1 else "") + f"; worlds of {sizes} transfers.\n"
+    seeds = name_seeds([one["seed"] for one in results])
+    told = (
+        f"Measured {days[0]}"
+        + (f" to {days[-1]}" if len(days) > 1 else "")
+        + f"; worlds of {sizes} transfers, seeds {seeds}.\n"
+    )
     parts = [
         "# How right is it?\n", HEAD, told, PROTOCOL, "## What must be reached\n", _write_aims(pooled, real), "",
         "## Simulated economies\n", _write_worlds(pooled), "", _write_united(pooled), _write_calibration(pooled),
@@ -122,7 +128,8 @@ def _aim_at_hidden(hidden: dict[str, Any] | None) -> tuple[str, ...]:
         f"{hidden['wrong']} of {hidden['answered']} answers (at most {100 * hidden['upper']:.1f} %), of "
         f"{hidden['hidden']} hidden (at most {100 * hidden['upper_of_hidden']:.1f} %)"
     )
-    return (name, "wrong attributions", "<= 1", told, _mark(hidden["wrong"] <= 1))
+    is_met = hidden["wrong"] <= 1 if hidden["answered"] else None  # no answer proves nothing
+    return (name, "wrong attributions", "<= 1", told, _mark(is_met))
 
 
 def _aim_at_calibration(pooled: dict[tuple[str, str], dict[str, Any]]) -> list[tuple[str, ...]]:
@@ -212,15 +219,15 @@ def _write_real(real: dict[str, Any]) -> str:
 
 
 def _write_weights(fitted: dict[str, Any]) -> str:
+    if not fitted:
+        return "## Weights\n\nNone is measured so far: all weights of this engine are assumed.\n"
     rows = [
         (f"`{name}`", f"`{row['relation']}`", row["start"], row["measured"], row["bits"], f"{row['n']:,}",
-         f"{row['precision']:.3f}") for name, row in sorted(fitted.items())
+         f"{row['precision']:.3f}") for name, row in sorted(fitted["rules"].items())
     ]  # fmt: skip
-    if not rows:
-        return ""
     head = ("rule", "relation", "starting bits", "bits measured", "weight now", "links", "precision")
     text = (
-        "## Weights\n\nFitted on seeds 101 to 105: log2 odds of the lower end of the precision's interval, less the "
+        f"## Weights\n\nFitted on seeds {name_seeds(fitted['seeds'])}: log2 odds of the lower end of the precision's interval, less the "
         "prior of the relation; never above the starting weight of the literature, since a simulation must not add to "
         "what is known of real ledgers.\n"
     )

@@ -71,6 +71,9 @@ def measure_hidden(mirror: Path, work: Path) -> dict[str, Any]:
         lake.attach(con, lake.head())
         claims = con.sql("from lake_labels").to_arrow_table()
     known = _read_exchanges(settings, claims, [])
+    with Reader(settings.store) as reader:
+        sql = "select count(*) from beliefs.attributions where status = 'attributed' and visibility = 'public'"
+        attributed = int(reader.query(sql)[0][0])
     order = np.random.default_rng(1).permutation(sorted(known))
     answers: list[dict[str, Any]] = []
     for fold in range(FOLDS):
@@ -81,6 +84,7 @@ def measure_hidden(mirror: Path, work: Path) -> dict[str, Any]:
     given = [row for row in answers if row["answer"] is not None]
     wrong = [row for row in given if row["answer"] != row["truth"]]
     return {
+        "attributed_unhidden": attributed,
         "hidden": len(answers),
         "answered": len(given),
         "wrong": len(wrong),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from math import log2
 from typing import Any
@@ -77,12 +77,18 @@ def _rank(row: dict[str, Any]) -> tuple[float, bool]:
     return row["bits"], row["relation"] != CLUSTERS
 
 
-def write_weights(fitted: dict[str, dict[str, Any]], on: date) -> str:
-    """Return the text of data/weights.toml."""
-    seeds = f"{TUNING[0]}-{TUNING[-1]}"
+def write_weights(fitted: dict[str, dict[str, Any]], seeds: Sequence[int], on: date) -> str:
+    """Return the text of data/weights.toml; `seeds` are those that were really measured."""
     parts = [HEADER]
     for name, row in sorted(fitted.items()):
         values = "\n".join(f"{key} = {row[key]}" for key in ("bits", "precision", "low", "high", "n"))
-        told = f'measured_on = "simulated economy, seeds {seeds}"\nmeasured_at = {on.isoformat()}'
+        told = f'measured_on = "simulated economy, seeds {name_seeds(seeds)}"\nmeasured_at = {on.isoformat()}'
         parts.append(f"[{name}]\n{values}\n{told}\n")
     return "\n".join(parts)
+
+
+def name_seeds(seeds: Sequence[int]) -> str:
+    """Return "101-105", or "101, 103" where there are gaps."""
+    found = sorted(set(seeds))
+    is_run = len(found) > 1 and found[-1] - found[0] == len(found) - 1
+    return f"{found[0]}-{found[-1]}" if is_run else ", ".join(map(str, found))

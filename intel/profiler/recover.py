@@ -41,8 +41,8 @@ def recover_hidden(reader: Reader, groups: Ids, *, share: float, splits: int) ->
 
     A split leaves `share` of the groups wholly unknown, where every answer is wrong; half of each other group's
     addresses, one at least, are anchors. Every link of the build is a vote for the label at its other end, and a
-    link to an unlabelled address that is no service passes that one's votes on; the second best label counts against
-    the best. Reads the temporary table truth_places, which `place_truth` made.
+    link to an unlabelled address that is no service passes that one's votes on; links that lead nowhere count
+    against the best label. Reads the temporary table truth_places, which `place_truth` made.
     """
     if splits < 1:
         raise UsageError(f"--splits {splits} measures nothing", "give 1 or more")
@@ -112,8 +112,8 @@ def draw_anchors(rng: np.random.Generator, groups: Ids, share: float) -> tuple[F
 def vote_labels(graph: Graph, labels: Ids) -> tuple[Ids, Floats]:
     """Return for every address the label that most votes carry (-1: none) and how sure it is.
 
-    `labels` holds an anchor's label, -1 elsewhere. Votes add up as noisy-or, those of the second step by DECAY; the
-    sureness is that of the best label times its share of the two best.
+    `labels` holds an anchor's label, -1 elsewhere. Votes add up as noisy-or does, those of the second step by DECAY;
+    the sureness is the best label's share of all the address's links, and of one vote against.
     """
     anchors = np.flatnonzero(labels >= 0)
     width = int(labels.max(initial=0)) + 1
@@ -126,18 +126,15 @@ def vote_labels(graph: Graph, labels: Ids) -> tuple[Ids, Floats]:
     passes = graph.is_open & (np.diff(labelled.tocsr().indptr) == 0)
     near = graph.places @ graph.links
     votes = coo_array(near @ labelled + DECAY * (near @ (diags_array(passes.astype(float)) @ passed)))
-    return _choose_best(votes.row.astype(np.int64), votes.col.astype(np.int64), votes.data, len(labels))
+    best, most = _choose_best(votes.row.astype(np.int64), votes.col.astype(np.int64), votes.data, len(labels))
+    return best, most / (near.sum(axis=1) + 1.0)
 
 
 def _choose_best(row: Ids, label: Ids, votes: Floats, count: int) -> tuple[Ids, Floats]:
-    best, score = np.full(count, -1, dtype=np.int64), np.zeros(count)
-    keep = votes > 0
-    row, label, votes = row[keep], label[keep], votes[keep]
+    """Return each row's label of most votes, the lowest of equals, and its votes."""
+    best, most = np.full(count, -1, dtype=np.int64), np.zeros(count)
     order = np.lexsort((label, -votes, row))
     row, label, votes = row[order], label[order], votes[order]
-    first = np.flatnonzero(np.diff(row, prepend=-1))
-    sizes = np.diff(np.append(first, len(row)))
-    rival = np.append(votes, 0.0)[np.where(sizes > 1, first + 1, len(votes))]
-    best[row[first]] = label[first]
-    score[row[first]] = -np.expm1(-votes[first]) * votes[first] / (votes[first] + rival)
-    return best, score
+    first = np.flatnonzero((np.diff(row, prepend=-1) != 0) & (votes > 0))
+    best[row[first]], most[row[first]] = label[first], votes[first]
+    return best, most
