@@ -143,11 +143,8 @@ def report(options: argparse.Namespace, work: Path) -> None:
             real[name] = keep_result(path, options, lambda measure=measure: measure(mirror, work))
     fitted = work / "fitted.json"
     weights = json.loads(fitted.read_text(encoding="utf-8")) if fitted.is_file() else {}
-    if not any(
-        row["bits"] == load_weights()[name].bits
-        for name, row in weights.get("rules", {}).items()
-        if name in load_weights()
-    ):
+    present = {name: weight.bits for name, weight in load_weights().items()}
+    if {name: row["bits"] for name, row in weights.get("rules", {}).items()} != present:
         weights = {}  # fitted, but not what this engine weighs with
     out = options.out or DOCS
     (out / "heuristics.md").write_text(write_heuristics(results), encoding="utf-8")

@@ -11,7 +11,8 @@ PROTOCOL = """## Protocol
 
 - **Worlds with a known truth**: the simulated economy (`docs/world.md`), each seed another economy with other owners,
   so that no owner is on both sides of a split. Seeds 101 to 105 are kept for tuning weights, seeds 1 to 10 for
-  reporting; which of them were run is said above. The rules themselves were written with a look at seeds 1 and 2. The build never reads the truth.
+  reporting; which of them were run is said above. The rules themselves were written with a look at seeds 1
+  and 2. The build never reads the truth.
 - **Split by time**: the same worlds with the first half of each chain's blocks withheld (history begins in the middle),
   and with the second half withheld (as it was known then), by rules and weights that were fitted on whole histories.
 - **Without traces**: some blocks lack their internal transfers, and coverage says so.
@@ -227,8 +228,8 @@ def _write_weights(fitted: dict[str, Any]) -> str:
     ]  # fmt: skip
     head = ("rule", "relation", "starting bits", "bits measured", "weight now", "links", "precision")
     text = (
-        f"## Weights\n\nFitted on seeds {name_seeds(fitted['seeds'])}: log2 odds of the lower end of the precision's interval, less the "
-        "prior of the relation; never above the starting weight of the literature, since a simulation must not add to "
-        "what is known of real ledgers.\n"
+        f"## Weights\n\nFitted on seeds {name_seeds(fitted['seeds'])}: log2 odds of the lower end of the precision's "
+        "interval, less the prior of the relation; never above the starting weight of the literature, since a "
+        "simulation must not add to what is known of real ledgers.\n"
     )
     return text + "\n" + write_table(head, rows) + "\n"

