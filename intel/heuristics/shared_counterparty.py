@@ -3,8 +3,8 @@
 Reads: edge_homes, edge_pairs, edge_degrees (dealings without amounts, all chains of a key together).
 Requires: edges. Degrees are counted over all edges of the store: a busy address looks rare where the source left
     its dealings out, so nothing here is more than probable.
-Returns: same_controller, one row per pair of keys and address they share. The weight falls by a bit with each
-    doubling of the shared address's degree above `full_degree`; a deposit address of an exchange may be shared, too.
+Returns: same_controller, one row per pair of keys and address they share. The weight is that of `usual_degree` and
+    falls by a bit with each doubling of the shared address's degree; a deposit address of an exchange may be shared.
 Fails when: a small shop, a grant or a payroll has no label and few counterparties so far; friends use one another's
     deposit address. A counterparty that is not shared proves nothing (is_tree): sources leave most dealings out.
 Source: SCIENCE.md A1 (soft form: log2 of how rare the shared address is), A17; Adamic and Adar 2003.
@@ -42,8 +42,7 @@ users as (
 select
     a.home_id as left_id, b.home_id as right_id, cast(null as varchar) as right_entity, 'same_controller' as relation,
     'counterparty ' || s.chain || ':' || s.address as event,
-    case when s.degree <= $full_degree then cast($weight_bits as double)
-        else round($weight_bits - ln(s.degree / cast($full_degree as double)) / ln(2.0), 3) end as weight_bits,
+    round($weight_bits - ln(s.degree / cast($usual_degree as double)) / ln(2.0), 3) as weight_bits,
     least(a.transfers, b.transfers) as support, cast(null as varchar[]) as tx_hashes,
     cast(null as bigint) as first_block, cast(null as bigint) as last_block,
     greatest(a.first_time, b.first_time) as valid_from, cast(null as timestamp) as valid_to, 'public' as visibility,
@@ -59,7 +58,7 @@ HEURISTIC = Heuristic(
     family="FLOW",
     relations=("same_controller",),
     requires=("edges",),
-    params={"max_degree": 20, "max_shared_degree": 30, "full_degree": 20, "weight_bits": 6.0},
+    params={"max_degree": 20, "max_shared_degree": 30, "usual_degree": 10, "weight_bits": 6.6},
     sql=_SQL,
     title="Both deal with an address that few others deal with",
     consent="not known",

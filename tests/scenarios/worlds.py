@@ -163,14 +163,16 @@ class Book:
         for text in scenario.parents:
             child, parent = text.split()
             next(row for row in self.tables["beliefs.entities"] if row["entity_id"] == child)["parent"] = parent
-        if moves:
-            first = FIRST_BLOCK if scenario.coverage == "partial" else 0
-            for chain in sorted({scenario.chain_of(move.get("chain")) for move in moves}):
-                for kind in ("native", "erc20"):
-                    self.insert(
-                        "facts.coverage", dataset="transfers", chain=chain, kind=kind, source="toml",
-                        first_block=first, last_block=LAST_BLOCK, rows=len(moves),
-                    )  # fmt: skip
+        self.add_coverage(scenario, moves)
+
+    def add_coverage(self, scenario: Scenario, moves: list[dict[str, Any]]) -> None:
+        first = FIRST_BLOCK if scenario.coverage == "partial" else 0
+        for chain in sorted({scenario.chain_of(move.get("chain")) for move in moves}):
+            for kind in ("native", "erc20"):
+                self.insert(
+                    "facts.coverage", dataset="transfers", chain=chain, kind=kind, source="toml",
+                    first_block=first, last_block=LAST_BLOCK, rows=len(moves),
+                )  # fmt: skip
 
     def add_edge(self, scenario: Scenario, match: re.Match[str]) -> None:
         ends = [self.address_id(scenario, match[end], match[end].partition("@")[2]) for end in ("sender", "receiver")]
