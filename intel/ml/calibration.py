@@ -31,7 +31,8 @@ def fit_knots(raw: Floats, is_right: Floats, entity: Ids) -> Knots:
     weights = weigh_by_entity(entity)
     fit = fit_isotonic if len(np.unique(entity)) >= ENOUGH else fit_platt
     lowest = round(float(raw.min()), 6)
-    curve = [knot for knot in fit(raw, is_right, weights) if knot[0] >= lowest]
+    most = round(1 - 1 / (len(np.unique(entity)) + 2), 6)  # so many owners never erring promise no more
+    curve = [[at, min(p, most)] for at, p in fit(raw, is_right, weights) if at >= lowest]
     if lowest <= 2 * _EDGE:
         return curve
     below = round(lowest * 0.999, 6)
