@@ -36,6 +36,7 @@ from intel.heuristics.same_key import HEURISTIC as SAME_KEY
 from intel.heuristics.self_approval import HEURISTIC as SELF_APPROVAL
 from intel.heuristics.services import type_services
 from intel.heuristics.shared_counterparty import HEURISTIC as SHARED_COUNTERPARTY
+from intel.heuristics.sole_supply import HEURISTIC as SOLE_SUPPLY
 from intel.heuristics.sybil_group import HEURISTIC as SYBIL_GROUP
 from intel.heuristics.verified_name import HEURISTIC as VERIFIED_NAME
 from intel.heuristics.wallet_expansion import HEURISTIC as WALLET_EXPANSION
@@ -52,6 +53,7 @@ ALL: list[Heuristic] = [
     WALLET_EXPANSION,
     DEPOSIT_USER,
     FIRST_FUNDER,
+    SOLE_SUPPLY,
     FUNDER_LAST_SWEEP,
     AIRDROP_COLLECTOR,
     ASSET_MIGRATION,
