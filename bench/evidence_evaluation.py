@@ -7,12 +7,20 @@ from typing import Any
 from evidence_pages import FINDINGS, HEAD, WORLDS, Results, choose_worlds, pool_outcome, write_table
 from evidence_weights import name_seeds
 
+# What the reader is told a set of people is, by its name in evidence_rules.SETS.
+PEOPLE = {"all": "people's wallets", "several": "wallets of people with several"}
+PEOPLE_WHY = """Two sets of wallets are scored, each beside its own reference. *People's wallets* are all of them: so
+the aim says, and whoever asks about an address does not know whether its owner has others. A person with one wallet
+is right as long as nobody else is added to it, so these wallets test precision and lift recall. *Wallets of people with
+several* are the harder part, where leaving every address alone earns little: it tells how much is really found.
+"""
+
 PROTOCOL = """## Protocol
 
 - **Worlds with a known truth**: the simulated economy (`docs/world.md`), each seed another economy with other owners,
-  so that no owner is on both sides of a split. Seeds 101 to 105 are kept for tuning weights, seeds 1 to 10 for
-  reporting; which of them were run is said above. The rules themselves were written with a look at seeds 1
-  and 2. The build never reads the truth.
+  so that no owner is on both sides of a split. Seeds 101 to 105 are for tuning weights and calibration. Rules were
+  written with a look at seeds 1, 2, 7 (the demo's), 11 and 12; none of these is reported. Reporting seeds are ten
+  others, 3 to 6, 8 to 10 and 13 to 15; which of them were run is said above. The build never reads the truth.
 - **Split by time**: the same worlds with the first half of each chain's blocks withheld (history begins in the middle),
   and with the second half withheld (as it was known then), by rules and weights that were fitted on whole histories.
 - **Without traces**: some blocks lack their internal transfers, and coverage says so.
@@ -45,7 +53,8 @@ def write_evaluation(results: Results, real: dict[str, Any], fitted: dict[str, A
     )
     parts = [
         "# How right is it?\n", HEAD, told, PROTOCOL, "## What must be reached\n", _write_aims(pooled, real), "",
-        "## Simulated economies\n", _write_worlds(pooled), "", _write_united(pooled), _write_calibration(pooled),
+        "## Simulated economies\n", _write_worlds(pooled), "", _write_people(pooled), _write_united(pooled),
+        _write_calibration(pooled),
         _write_real(real),
         _write_weights(fitted), FINDINGS.read_text(encoding="utf-8") if FINDINGS.is_file() else "",
     ]  # fmt: skip
@@ -90,18 +99,19 @@ def _aim_at_worlds(pooled: dict[tuple[str, str], dict[str, Any]]) -> list[tuple[
     for preset, recall, f1 in (("default", 0.95, 0.70), ("hard", 0.90, 0.55)):
         if (preset, "whole") in pooled:
             found = pooled[preset, "whole"]
-            aims = [*_aim_at_merges(found), *_aim_at_deposits(found["deposits"], recall), _aim_at_wallets(found, f1)]
+            aims = [*_aim_at_merges(found), *_aim_at_deposits(found["deposits"], recall), *_aim_at_wallets(found, f1)]
             rows += [(f"simulated, {preset}, {found['seeds']} seeds", *aim) for aim in aims]
     return rows
 
 
 def _aim_at_merges(found: dict[str, Any]) -> list[tuple[str, ...]]:
-    united, wallets = sum(found["united"].values()), found["wallets"]
-    told = f"{wallets['recall']:.3f}, lowest {wallets['recall_worst']:.3f}"
-    return [
-        ("never-merge pairs united", "0", f"{united}", _mark(united == 0)),
-        ("people's wallets, B-cubed recall in the same runs", ">= .5", told, _mark(wallets["recall_worst"] >= 0.5)),
-    ]
+    united = sum(found["united"].values())
+    rows = [("never-merge pairs united", "0", f"{united}", _mark(united == 0))]
+    for name, words in PEOPLE.items():
+        lowest = found["people"][name]["recall_lowest"]
+        told = f"{found['people'][name]['bcubed']['recall']:.3f}, lowest {lowest:.3f}"
+        rows.append((f"{words}, B-cubed recall in the same runs", ">= .5", told, _mark(lowest >= 0.5)))
+    return rows
 
 
 def _aim_at_deposits(found: dict[str, Any], recall: float) -> list[tuple[str, ...]]:
@@ -113,12 +123,15 @@ def _aim_at_deposits(found: dict[str, Any], recall: float) -> list[tuple[str, ..
     ]
 
 
-def _aim_at_wallets(found: dict[str, Any], f1: float) -> tuple[str, ...]:
-    wallets = found["wallets"]
-    span = f"{wallets['f1']:.3f} ({wallets['worst']:.3f} to {wallets['best']:.3f})"
-    told = f"{span}; reference {wallets['reference']:.3f}, above it in {wallets['above']} of {found['seeds']}"
-    is_met = wallets["f1"] >= f1 and wallets["above"] == found["seeds"]
-    return ("people's wallets, B-cubed F1", f">= {f1:.2f} and above the reference", told, _mark(is_met))
+def _aim_at_wallets(found: dict[str, Any], f1: float) -> list[tuple[str, ...]]:
+    rows = []
+    for name, words in PEOPLE.items():
+        one = found["people"][name]
+        span = f"{one['bcubed']['f1']:.3f} ({one['lowest']:.3f} to {one['highest']:.3f})"
+        told = f"{span}; reference {one['reference']:.3f}, above it in {one['above']} of {found['seeds']}"
+        is_met = one["bcubed"]["f1"] >= f1 and one["above"] == found["seeds"]
+        rows.append((f"{words}, B-cubed F1", f">= {f1:.2f} and above the reference", told, _mark(is_met)))
+    return rows
 
 
 def _aim_at_hidden(hidden: dict[str, Any] | None) -> tuple[str, ...]:
@@ -149,18 +162,25 @@ def _aim_at_calibration(pooled: dict[tuple[str, str], dict[str, Any]]) -> list[t
 
 
 def _write_worlds(pooled: dict[tuple[str, str], dict[str, Any]]) -> str:
-    head = (
-        "world", "seeds", "deposits P", "deposits R", "best R", "wallets B-cubed P", "R", "F1", "reference F1",
-        "pairwise P", "pairwise R", "largest nameless cluster",
-    )  # fmt: skip
+    head = ("world", "seeds", "deposits P", "deposits R", "best R", "largest nameless cluster")
     rows = [
         (WORLDS[world], one["seeds"], f"{one['deposits']['precision']:.4f}", f"{one['deposits']['recall']:.3f}",
-         f"{one['deposits']['ceiling']:.3f}",
-         *(f"{one['wallets'][name]:.3f}" for name in ("precision", "recall", "f1", "reference")),
-         *(f"{one['pairwise'][name]:.3f}" for name in ("precision", "recall")), one["largest"])
+         f"{one['deposits']['ceiling']:.3f}", one["largest"])
         for world, one in pooled.items()
     ]  # fmt: skip
     return write_table(head, rows)
+
+
+def _write_people(pooled: dict[tuple[str, str], dict[str, Any]]) -> str:
+    head = ("world", "set", "B-cubed P", "R", "F1", "lowest F1", "reference F1", "pairwise P", "pairwise R")
+    rows = []
+    for world, found in pooled.items():
+        for name, words in PEOPLE.items():
+            one = found["people"][name]
+            cubed = [f"{one['bcubed'][part]:.3f}" for part in ("precision", "recall", "f1")]
+            pairs = [f"{one['pairwise'][part]:.3f}" for part in ("precision", "recall")]
+            rows.append((WORLDS[world], words, *cubed, f"{one['lowest']:.3f}", f"{one['reference']:.3f}", *pairs))
+    return PEOPLE_WHY + "\n" + write_table(head, rows) + "\n"
 
 
 def _write_united(pooled: dict[tuple[str, str], dict[str, Any]]) -> str:

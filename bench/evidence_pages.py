@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from evidence_rules import pool_calibration
+from evidence_rules import SETS, pool_calibration
 from evidence_weights import pool_rules
 
 import intel.heuristics
@@ -140,7 +140,6 @@ def pool_outcome(worlds: Results) -> dict[str, Any]:
     for outcome in outcomes:
         for case, pairs in outcome["united"].items():
             united[case] = united.get(case, 0) + pairs
-    series = {name: np.array([o[name]["f1"] for o in outcomes]) for name in ("wallets", "reference")}
     return {
         "seeds": len(worlds),
         "deposits": {
@@ -149,16 +148,7 @@ def pool_outcome(worlds: Results) -> dict[str, Any]:
             "ceiling": sum(o["deposits"]["in_ledger"] for o in outcomes) / truth,
             "recall_worst": min(o["deposits"]["recall"] for o in outcomes),
         },
-        "wallets": {
-            **{name: float(np.mean([o["wallets"][name] for o in outcomes])) for name in ("precision", "recall", "f1")},
-            "worst": float(series["wallets"].min()), "best": float(series["wallets"].max()),
-            "recall_worst": min(o["wallets"]["recall"] for o in outcomes),
-            "reference": float(series["reference"].mean()),
-            "above": int((series["wallets"] > series["reference"]).sum()),
-        },
-        "pairwise": {
-            name: float(np.mean([o["pairwise"][name] for o in outcomes])) for name in ("precision", "recall", "f1")
-        },
+        "people": {name: _pool_people([o["people"][name] for o in outcomes]) for name in SETS},
         "united": united,
         "largest": max(o["largest_cluster"]["size"] for o in outcomes),
         "calibration": pool_calibration(links),
@@ -167,3 +157,19 @@ def pool_outcome(worlds: Results) -> dict[str, Any]:
             for relation in sorted({row[0] for row in links})
         },
     }  # fmt: skip
+
+
+def _pool_people(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the mean over the worlds, with the lowest and highest, of one set of people."""
+    ours, base = (np.array([one[name]["f1"] for one in found]) for name in ("bcubed", "reference"))
+    recall = [one["bcubed"]["recall"] for one in found]
+    names = ("precision", "recall", "f1")
+    return {
+        "bcubed": {name: float(np.mean([one["bcubed"][name] for one in found])) for name in names},
+        "pairwise": {name: float(np.mean([one["pairwise"][name] for one in found])) for name in names},
+        "lowest": float(ours.min()),
+        "highest": float(ours.max()),
+        "recall_lowest": min(recall),
+        "reference": float(base.mean()),
+        "above": int((ours > base).sum()),
+    }

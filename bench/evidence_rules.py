@@ -68,9 +68,11 @@ with links as (
 WALLETS = """
 select distinct address, cluster_id from truth_owners join truth_roles using (chain, address)
 where role in (select unnest($roles::varchar[]))
-qualify count(distinct address) over (partition by cluster_id) > 1
+qualify count(distinct address) over (partition by cluster_id) >= $fewest
 order by address
 """
+# Least number of wallets of a person, by the name of the set.
+SETS = {"all": 1, "several": 2}
 
 # What a rule of that relation could have reached: how many, and how to tell which of them a right link did.
 _REACHABLE = {
@@ -92,7 +94,7 @@ _REACHED = {
 
 def measure_rules(reader: Reader) -> list[dict[str, Any]]:
     """Return one row per heuristic and relation: rows, pairs, right, precision with 95 % interval, coverage."""
-    _load_wallets(reader)
+    _load_wallets(reader, SETS["several"])  # who has one wallet cannot be linked to another
     reader.query(_CLAIMS)
     found = reader.records(
         """select heuristic, relation, sum(rows)::bigint as rows, count(*) as pairs, count_if(is_right) as "right",
@@ -119,8 +121,8 @@ def list_wrong(reader: Reader) -> list[str]:
     return [f"wrong: {rule} {relation}: {n} {left} - {right}, as {one}" for rule, relation, left, right, n, one in rows]
 
 
-def _load_wallets(reader: Reader) -> None:
-    reader.load("wallets", reader.arrow(WALLETS, {"roles": list(PRIVATE)}))
+def _load_wallets(reader: Reader, fewest: int) -> None:
+    reader.load("wallets", reader.arrow(WALLETS, {"roles": list(PRIVATE), "fewest": fewest}))
 
 
 def _count_reach(reader: Reader, heuristic: str, relation: str) -> tuple[int, int]:
@@ -160,17 +162,10 @@ def measure_calibration(reader: Reader) -> list[list[Any]]:
 
 def measure_outcome(world: World, reader: Reader) -> dict[str, Any]:
     """Return what the engine as a whole says: deposits, people's wallets beside the reference, pairs united wrongly."""
-    _load_wallets(reader)
     con = _open_reference(world, reader)
-    tried = {cap: score_components(con, cap) for cap in CAPS}
+    people = {name: _score_wallets(reader, con, fewest) for name, fewest in SETS.items()}
     con.close()
-    best = max(tried, key=lambda cap: tried[cap][2])
-    return {
-        "deposits": measure_deposits(reader),
-        **_score_wallets(reader),
-        "reference": dict(zip(("precision", "recall", "f1"), tried[best], strict=True)) | {"cap": best},
-        **_measure_merges(reader),
-    }
+    return {"deposits": measure_deposits(reader), "people": people, **_measure_merges(reader)}
 
 
 def _open_reference(world: World, reader: Reader) -> Connection:
@@ -214,8 +209,9 @@ def measure_deposits(reader: Reader) -> dict[str, Any]:
     }
 
 
-def _score_wallets(reader: Reader) -> dict[str, Any]:
-    """Score people with several wallets, B-cubed and pairwise."""
+def _score_wallets(reader: Reader, con: Connection, fewest: int) -> dict[str, Any]:
+    """Score the wallets of people with `fewest` wallets or more, B-cubed and pairwise, beside the best reference."""
+    _load_wallets(reader, fewest)
     wallets = reader.arrow("from wallets order by address").to_pandas()
     pairs = reader.arrow(
         """select d.address, c.cluster_id from beliefs.clusters c join facts.addresses d using (address_id)
@@ -224,10 +220,14 @@ def _score_wallets(reader: Reader) -> dict[str, Any]:
     place = place_addresses(wallets["address"], pairs)
     truth = pd.factorize(wallets["cluster_id"])[0].astype(np.int64)
     overlaps = metrics.count_overlaps(truth, place)
-    spans = metrics.bootstrap_scores(overlaps, draws=300)[1]
+    tried = {cap: score_components(con, cap, fewest) for cap in CAPS}
+    best = max(tried, key=lambda cap: tried[cap][2])
     return {
-        "wallets": asdict(metrics.score_bcubed(overlaps)) | {"intervals": spans, "owners": overlaps.groups},
+        "addresses": len(wallets),
+        "owners": overlaps.groups,
+        "bcubed": asdict(metrics.score_bcubed(overlaps)),
         "pairwise": asdict(metrics.score_pairs(overlaps)),
+        "reference": dict(zip(("precision", "recall", "f1"), tried[best], strict=True)) | {"cap": best},
     }
 
 
@@ -306,15 +306,18 @@ def write_calibration(rows: list[list[Any]]) -> list[str]:
 
 def write_outcome(found: dict[str, Any]) -> list[str]:
     """Return the lines about the engine as a whole."""
-    deposits, wallets, reference = found["deposits"], found["wallets"], found["reference"]
+    deposits, three = found["deposits"], "P {precision:.3f} R {recall:.3f} F1 {f1:.3f}"
     apart = [f"{part['right']}/{part['found']} {name}" for name, part in deposits.items() if isinstance(part, dict)]
     precision = deposits["precision"] or 0.0
-    three = "P {precision:.3f} R {recall:.3f} F1 {f1:.3f}"
+    people = [
+        f"wallets of people, {name} ({one['addresses']} of {one['owners']}), B-cubed: {three.format(**one['bcubed'])}; "
+        f"components of direct transfers (cap {one['reference']['cap']}): {three.format(**one['reference'])}"
+        for name, one in found["people"].items()
+    ]
     largest = f"{found['largest_cluster']['size']} addresses of {found['largest_cluster']['owners']} owners"
     return [
         f"deposits: P {precision:.4f} R {deposits['recall']:.4f} ({', '.join(apart)} right; {deposits['truth']} exist)",
-        f"people's wallets, B-cubed: {three.format(**wallets)}",
-        f"best components of direct transfers (cap {reference['cap']}): {three.format(**reference)}",
+        *people,
         f"never-merge pairs united: {found['united'] or 0} ({found['cases']} cases)",
         f"nameless clusters: {found['clusters']}, of several owners {found['mixed_clusters']}, largest {largest}",
     ]

@@ -90,8 +90,11 @@ def score_roles(con: Connection) -> tuple[float, int]:
     return float(np.mean(scores)), rows["role"].nunique()
 
 
-def score_components(con: Connection, cap: int) -> tuple[float, float, float]:
-    """B-cubed precision, recall, F1 over wallets of people who have several; `cap`: most counterparties of a link."""
+def score_components(con: Connection, cap: int, fewest: int = 2) -> tuple[float, float, float]:
+    """B-cubed precision, recall, F1 over wallets of people; `cap`: most counterparties of a link.
+
+    `fewest`: least number of wallets of a person; 2 leaves out those who have only one.
+    """
     con.execute(
         """
         create or replace temp table links as
@@ -116,10 +119,10 @@ def score_components(con: Connection, cap: int) -> tuple[float, float, float]:
         """
         select distinct address, cluster_id from owners join roles using (chain, address)
         where list_contains($roles, role)
-        qualify count(distinct address) over (partition by cluster_id) > 1
+        qualify count(distinct address) over (partition by cluster_id) >= $fewest
         order by address
         """,
-        {"roles": list(PRIVATE)},
+        {"roles": list(PRIVATE), "fewest": fewest},
     ).df()
     links = con.execute("from links").df()
     return score_bcubed(wallets["cluster_id"].to_numpy(), find_components(links, wallets["address"].tolist()))
