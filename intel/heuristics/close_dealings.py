@@ -5,7 +5,8 @@ Requires: edges. Degrees are counted over all edges of the store: where the sour
     like a person, so nothing here is more than probable.
 Returns: same_controller, one row per pair of keys, at their homes: degrees up to `max_degree`, or both ways with
     degrees up to `max_mutual_degree`. The weight is that of `usual_degree` and falls by a bit with each doubling of
-    the greater degree; both ways adds `mutual_bits`.
+    the greater degree; both ways adds `mutual_bits`. One payment alone loses `once_bits` and unites nobody: anybody
+    can make one to a stranger. It cost no recall on the reviewed groups of the Hop airdrop.
 Fails when: friends, couples or a firm and its supplier pay one another; a small service has no label and few
     customers so far. Who signed is not known, so consent is not proven. A missing dealing proves nothing (is_tree):
     most wallets of one owner never deal with each other.
@@ -29,7 +30,7 @@ select
     'dealings ' || l.chain || ':' || l.address || ' ' || r.address as event,
     round(
         least($most_bits, $weight_bits - ln(greatest(l.degree, r.degree) / cast($usual_degree as double)) / ln(2.0))
-        + case when p.is_mutual then $mutual_bits else 0.0 end, 3
+        + case when p.is_mutual then $mutual_bits when p.transfers = 1 then -$once_bits else 0.0 end, 3
     ) as weight_bits,
     p.transfers as support, cast(null as varchar[]) as tx_hashes, p.first_block, p.last_block,
     p.first_time as valid_from, cast(null as timestamp) as valid_to, 'public' as visibility,
@@ -55,6 +56,7 @@ HEURISTIC = Heuristic(
         "weight_bits": 6.0,
         "most_bits": 8.0,
         "mutual_bits": 1.0,
+        "once_bits": 4.0,
     },
     sql=_SQL,
     title="Two addresses of few dealings that deal with each other",
