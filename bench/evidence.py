@@ -127,9 +127,9 @@ def fit(options: argparse.Namespace, work: Path) -> None:
     path = options.out / "weights.toml" if options.out else data_path("weights.toml")
     path.write_text(write_weights(fitted, told["seeds"], datetime.now(UTC).date()), encoding="utf-8")
     for name, row in sorted(fitted.items()):
-        print(
-            f"{name:26s} {row['bits']:6.2f} of {row['start']:5.1f}  {row['relation']} {row['precision']} n {row['n']}"
-        )
+        span = f"measured {row['precision']:.4f} ({row['low']:.4f} to {row['high']:.4f}), n {row['n']}"
+        weight = f"{row['bits']:5.2f} of {row['start']:4.1f}"
+        print(f"{name:24s} {weight}  {row['relation']:16s} promised {row['promised']:.4f} {span}")
 
 
 def report(options: argparse.Namespace, work: Path) -> None:

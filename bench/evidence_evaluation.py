@@ -15,6 +15,13 @@ is right as long as nobody else is added to it, so these wallets test precision 
 several* are the harder part, where leaving every address alone earns little: it tells how much is really found.
 """
 
+WEIGHTS_HOW = """A rule keeps the starting weight of the literature as long as what its rows promise (their mean bits
+and the prior of the relation) does not exceed the 95 % interval of what was measured; else it is lowered to the log2
+odds of the interval's lower end, less the prior. No weight is raised, for a simulation must not add to what is known of
+real ledgers. A kept weight is one that the measurement does not contradict: where the bits of the lower end are fewer
+than the weight, too few links were seen to prove all of it.
+"""
+
 PROTOCOL = """## Protocol
 
 - **Worlds with a known truth**: the simulated economy (`docs/world.md`), each seed another economy with other owners,
@@ -243,13 +250,15 @@ def _write_weights(fitted: dict[str, Any]) -> str:
     if not fitted:
         return "## Weights\n\nNone is measured so far: all weights of this engine are assumed.\n"
     rows = [
-        (f"`{name}`", f"`{row['relation']}`", row["start"], row["measured"], row["bits"], f"{row['n']:,}",
-         f"{row['precision']:.3f}") for name, row in sorted(fitted["rules"].items())
+        (f"`{name}`", f"`{row['relation']}`", row["start"], f"{row['promised']:.3f}",
+         f"{row['precision']:.3f} ({row['low']:.3f} to {row['high']:.3f})", f"{row['n']:,}", row["measured"],
+         f"{row['bits']}{'' if row['is_kept'] else ', lowered'}") for name, row in sorted(fitted["rules"].items())
     ]  # fmt: skip
-    head = ("rule", "relation", "starting bits", "bits measured", "weight now", "links", "precision")
-    text = (
-        f"## Weights\n\nFitted on seeds {name_seeds(fitted['seeds'])}: log2 odds of the lower end of the precision's "
-        "interval, less the prior of the relation; never above the starting weight of the literature, since a "
-        "simulation must not add to what is known of real ledgers.\n"
-    )
-    return text + "\n" + write_table(head, rows) + "\n"
+    head = (
+        "rule", "relation", "starting bits", "precision promised", "measured", "links", "bits of the lower end",
+        "weight now",
+    )  # fmt: skip
+    return (
+        f"## Weights\n\nMeasured on seeds {name_seeds(fitted['seeds'])}, both presets. {WEIGHTS_HOW}\n"
+        + write_table(head, rows) + "\n"
+    )  # fmt: skip

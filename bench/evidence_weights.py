@@ -47,10 +47,12 @@ def _finish(total: dict[str, float]) -> dict[str, Any]:
 def fit_weights(pooled: dict[tuple[str, str], dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return the weight of each rule with enough links: that of its least sure relation.
 
-    The bits are the log2 odds of the lower end of the interval less the prior of the relation. Rules that take bits
-    off (crowds, partial history) keep their scale: what their rows weighed on average is brought to what was
-    measured. Facts of the ledger unite without being weighed; they have no entry. No weight exceeds the rule's
-    starting one, so a simulation never adds to what is known of real ledgers.
+    A rule keeps its starting weight while the precision that its rows promise (their mean bits and the prior) does not
+    exceed the interval that was measured; else it gets the log2 odds of the interval's lower end less the prior. So
+    few links lower no weight of a rule that is never wrong, and none ever exceeds the starting one: a simulation does
+    not add to what is known of real ledgers. Rules that take bits off (crowds, partial history) keep their scale:
+    what their rows weighed on average is brought to what was measured. Facts of the ledger unite without being
+    weighed; they have no entry.
     """
     fitted: dict[str, dict[str, Any]] = {}
     for rule in ALL:
@@ -62,15 +64,23 @@ def fit_weights(pooled: dict[tuple[str, str], dict[str, Any]]) -> dict[str, dict
             row = pooled.get((rule.name, relation))
             if row is None or row["pairs"] < ENOUGH or relation not in PRIOR_BITS:
                 continue
-            measured = log2(row["low"] / (1 - row["low"])) - PRIOR_BITS[relation] if row["low"] > 0 else 0.0
-            bits = round(max(0.0, min(start, present + measured - row["bits"])), 2)
-            if rule.name not in fitted or (bits, relation != CLUSTERS) < _rank(fitted[rule.name]):
-                fitted[rule.name] = {
-                    "bits": bits, "precision": round(row["precision"], 4), "low": round(row["low"], 4),
-                    "high": round(row["high"], 4), "n": row["pairs"], "relation": relation, "start": start,
-                    "measured": round(measured, 2),
-                }  # fmt: skip
+            found = _fit_relation(row, start, start - present, PRIOR_BITS[relation]) | {"relation": relation}
+            if rule.name not in fitted or _rank(found) < _rank(fitted[rule.name]):
+                fitted[rule.name] = found
     return fitted
+
+
+def _fit_relation(row: dict[str, Any], start: float, lost: float, prior: float) -> dict[str, Any]:
+    """`lost`: bits by which the rows weigh less than with the starting weight."""
+    rows_bits = row["bits"] + lost
+    promised = 1 / (1 + 2 ** -(rows_bits + prior))
+    measured = log2(row["low"] / (1 - row["low"])) - prior if row["low"] > 0 else 0.0
+    bits = start if promised <= row["high"] else max(0.0, min(start, start + measured - rows_bits))
+    return {
+        "bits": round(bits, 2), "precision": round(row["precision"], 4), "low": round(row["low"], 4),
+        "high": round(row["high"], 4), "n": row["pairs"], "start": start, "promised": round(promised, 4),
+        "measured": round(measured, 2), "is_kept": promised <= row["high"],
+    }  # fmt: skip
 
 
 def _rank(row: dict[str, Any]) -> tuple[float, bool]:

@@ -12,7 +12,7 @@ from intel.entities.cluster import build_clusters
 from intel.heuristics import ALL, EvidenceSettings, Heuristic, flag_hygiene, gather_evidence, type_services
 from intel.heuristics.gather import run_rules
 from intel.store import Connection
-from tests.scenarios.worlds import Book, Scenario, load_store, read_scenarios
+from tests.scenarios.worlds import STARTING, Book, Scenario, load_store, read_scenarios
 
 SCENARIOS = read_scenarios()
 LINKS = """
@@ -30,7 +30,7 @@ where starts_with(c.cluster_id, 'anon-')
 def run_engine(con: Connection) -> None:
     flag_hygiene(con)
     type_services(con)
-    reports = gather_evidence(con)
+    reports = gather_evidence(con, STARTING)
     assert [report.name for report in reports] == [rule.name for rule in ALL if rule.is_on]
     assert not [report for report in reports if report.failed]
     build_clusters(con)

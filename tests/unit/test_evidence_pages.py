@@ -67,13 +67,34 @@ def test_a_page_written_anew_tells_the_counts() -> None:
     assert "It claimed nothing." in page
 
 
-def test_a_weight_is_the_lower_end_of_precision_without_the_prior() -> None:
+def test_a_weight_that_promises_too_much_is_the_lower_end_of_precision_without_the_prior() -> None:
     pooled = pool_rules([world(claims("deposit_user", "same_controller", 300, 150, 4.0))] * 2)
     low = bound_share(300, 600)[0]
     fitted = fit_weights(pooled)["deposit_user"]
-    # the rule starts from 5 bits and took one off on average
+    # the rule starts from 5 bits and took one off on average; its rows promise 2 : 1 and are right as often as not
+    assert fitted["promised"] == pytest.approx(2 / 3, abs=1e-4)
     assert fitted["bits"] == pytest.approx(5.0 + (log2(low / (1 - low)) + 3.0) - 4.0, abs=0.01)
+    assert not fitted["is_kept"]
     assert fitted["n"] == 600
+
+
+def test_a_weight_that_is_not_contradicted_stays() -> None:
+    few = pool_rules([world(claims("deposit_user", "used_by", 60, 60, 5.0))])
+    assert bound_share(60, 60)[0] < 1 / (1 + 2**-5.0)  # the lower end alone would give less
+    assert fit_weights(few)["deposit_user"]["bits"] == 5.0
+    better = pool_rules([world(claims("deposit_user", "same_controller", 1000, 990, 4.0))])
+    assert fit_weights(better)["deposit_user"]["bits"] == 5.0
+
+
+def test_a_weight_fitted_again_with_measured_weights_stays_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    import evidence_weights
+
+    first = fit_weights(pool_rules([world(claims("deposit_user", "same_controller", 600, 300, 4.0))]))["deposit_user"]
+    now = weights.Weight(first["bits"], 0.5, 0.4, 0.6, 600, "tuning", date(2026, 1, 2))
+    monkeypatch.setattr(evidence_weights, "load_weights", lambda: {"deposit_user": now})
+    rows_bits = 4.0 - (5.0 - first["bits"])  # the rows weigh less with the measured weight
+    again = fit_weights(pool_rules([world(claims("deposit_user", "same_controller", 600, 300, rows_bits))]))
+    assert again["deposit_user"]["bits"] == pytest.approx(first["bits"], abs=0.01)
 
 
 def test_no_weight_above_its_start_and_none_from_few_links() -> None:
