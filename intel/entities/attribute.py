@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from intel.entities.reach import attribute_by_paths
+from intel.entities.reach import attribute_by_paths, register_calibration
 from intel.sources.categories import load_trust_scale
 from intel.store import Connection
 
@@ -112,6 +112,15 @@ best as (
     join beliefs.clusters o on o.address_id = p.other_id and o.cluster_id = c.cluster_id and o.visibility = c.visibility
     group by c.address_id, c.visibility
 ),
+measured as (
+    select b.*, k.role is not null as is_calibrated,
+        coalesce(case when k.high_raw > k.low_raw then
+            k.low_p + (k.high_p - k.low_p) * (b.probability - k.low_raw) / (k.high_raw - k.low_raw) else k.low_p end,
+            b.probability) as sure
+    from best b
+    left join calibration k
+        on k.role = 'same_controller' and b.probability >= k.from_raw and b.probability < k.below_raw
+),
 owners as (
     select c.cluster_id, c.visibility, a.entity_id, max(a.level) as level, max(a.confidence) as confidence,
         row_number() over (
@@ -125,17 +134,17 @@ owners as (
 select
     d.chain, d.address, c.address_id, c.cluster_id as entity_id,
     -- Only a judgement joins an address that no link does.
-    round(coalesce(b.probability, $judged) * coalesce(n.confidence, 1.0), 4) as confidence, 'attributed' as status,
+    round(coalesce(b.sure, $judged) * coalesce(n.confidence, 1.0), 4) as confidence, 'attributed' as status,
     case when coalesce(n.level, $level) >= $level and coalesce(r.level, 0) < $level then c.tier else 'probable' end
         as tier,
     coalesce(b.link.basis, ['judgement']) as basis,
     coalesce(b.link.reason, 'Judged to have one owner with another address of its group') as reason,
     coalesce(r.entity_id, $unlisted) as rival_entity_id,
-    round(1 - coalesce(b.probability, $judged) * coalesce(n.confidence, 1.0), 4) as rival_confidence,
-    false as is_calibrated, c.visibility
+    round(1 - coalesce(b.sure, $judged) * coalesce(n.confidence, 1.0), 4) as rival_confidence,
+    coalesce(b.is_calibrated, false) as is_calibrated, c.visibility
 from beliefs.clusters c
 join facts.addresses d on d.address_id = c.address_id
-left join best b on b.address_id = c.address_id and b.visibility = c.visibility
+left join measured b on b.address_id = c.address_id and b.visibility = c.visibility
 left join owners n on n.cluster_id = c.cluster_id and n.visibility = c.visibility and n.entity_id = c.cluster_id
 left join owners r on r.cluster_id = c.cluster_id and r.visibility = c.visibility and r.entity_id <> c.cluster_id
     and r.place = 1
@@ -210,7 +219,9 @@ def attribute_addresses(con: Connection) -> None:
             "ceilings": [row[2] for row in scale.levels],
         },
     )
+    register_calibration(con)
     attribute_by_paths(con, labels | {"probable": PROBABLE, "lead": MIN_LEAD})
     con.execute(_CLUSTERED, labels | {"judged": scale.levels[0][1]})
+    con.unregister("calibration")
     con.execute(_NAMED_CLUSTERS)
     con.execute(_ROLES)

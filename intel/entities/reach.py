@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
-from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -12,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from intel.config import data_path
 from intel.entities.paths import Anchors, Links, Spread, spread_labels
+from intel.ml.calibration import load_calibration
 from intel.store import Connection
 
 # SCIENCE.md C4: below `tau` an owner is not confirmed. "member" is an address that only its group gives an owner.
@@ -218,7 +216,7 @@ order by r.start_id
 def attribute_by_paths(con: Connection, limits: Mapping[str, object]) -> None:
     """Add to beliefs.attributions what labels reach over links: public rows, then those that private input made.
 
-    Reads beliefs.links, anchors, clusters and services.
+    Reads beliefs.links, anchors, clusters and services, and the view calibration.
     `limits`: level, probable, lead, unlisted.
     """
     _register_tables(con)
@@ -228,7 +226,7 @@ def attribute_by_paths(con: Connection, limits: Mapping[str, object]) -> None:
         con.execute(_LINKS, {"layer": layer})
         if layer == "public" or con.execute(_HAS_PRIVATE).fetchall():
             _insert_layer(con, {**limits, "layer": layer})
-    for name in ("calibration", "thresholds", "rule_roles"):
+    for name in ("thresholds", "rule_roles"):
         con.unregister(name)
 
 
@@ -284,17 +282,8 @@ def _register_spread(con: Connection, found: Spread) -> None:
     )
 
 
-@cache
-def load_calibration() -> Mapping[str, list[list[float]]]:
-    """Return per role the measured knots [[raw, probability], ...]; a role that is not there was never measured."""
-    path = data_path("categories.toml").with_name("calibration.toml")
-    if not path.exists():
-        return {}
-    return {role: facts["knots"] for role, facts in tomllib.loads(path.read_text(encoding="utf-8")).items()}
-
-
-def _register_tables(con: Connection) -> None:
-    """Register calibration (one row per segment between knots), thresholds and rule_roles."""
+def register_calibration(con: Connection) -> None:
+    """Register the view `calibration`: one row per role and straight piece of its measured curve."""
     segments = [segment for role, knots in sorted(load_calibration().items()) for segment in _cut_segments(role, knots)]
     names = ("role", "from_raw", "below_raw", "low_raw", "low_p", "high_raw", "high_p")
     con.register(
@@ -306,6 +295,9 @@ def _register_tables(con: Connection) -> None:
             }
         ),
     )
+
+
+def _register_tables(con: Connection) -> None:
     con.register("thresholds", pa.table({"role": list(TAU), "tau": list(TAU.values())}))
     con.register("rule_roles", pa.table({"rule": list(ROLES_BY_RULE), "role": list(ROLES_BY_RULE.values())}))
 
