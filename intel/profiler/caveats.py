@@ -51,12 +51,16 @@ def _say_identity(reader: Reader, subject: Subject, profile: Profile) -> Iterato
         is_owner = subject.kind == "entity"
         now = f"is part of {subject.entity_id} now" if is_owner else f"is no owner now; it began with {subject.name}"
         yield f"{subject.asked_as} {now}."
-    if profile.entity is not None and reader.query(_UNCALIBRATED, {"entity_id": profile.entity["id"]}):
-        yield "Confidences of addresses that no label names are not calibrated: their error was not measured."
+    if profile.entity is not None:
+        measured, assumed = reader.query(_CALIBRATED, {"entity_id": profile.entity["id"]})[0]
+        if measured:
+            yield "Confidences from evidence were measured on simulated economies, not on this ledger."
+        if assumed:
+            yield "Confidences of addresses that no label names are not calibrated: their error was not measured."
 
 
-_UNCALIBRATED = """select 1 from beliefs.attributions
-    where entity_id = $entity_id and status = 'attributed' and not coalesce(is_calibrated, false) limit 1"""
+_CALIBRATED = """select bool_or(coalesce(is_calibrated, false)), bool_or(not coalesce(is_calibrated, false))
+    from beliefs.attributions where entity_id = $entity_id and status = 'attributed'"""
 
 
 def _say_what_was_seen(profile: Profile) -> Iterator[str]:
