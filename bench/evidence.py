@@ -24,15 +24,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from evidence_calibration import measure_answers, measure_links, write_calibration
 from evidence_evaluation import write_evaluation
 from evidence_pages import WORLDS, write_heuristics
 from evidence_real import measure_hidden, measure_hop
 from evidence_rules import (
     list_wrong,
-    measure_calibration,
     measure_outcome,
     measure_rules,
-    write_calibration,
     write_outcome,
     write_rules,
 )
@@ -61,7 +60,8 @@ def show_rules(options: argparse.Namespace, work: Path) -> None:
             print("\n".join(f"{told['name']}: {told['note']}" for told in reader.manifest.reports if told["note"]))
             if options.wrong:
                 print("\n".join(list_wrong(reader)))
-            print("\n".join(write_calibration(measure_calibration(reader))))
+            print("\n".join(write_calibration(measure_links(reader), "links")))
+            print("\n".join(write_calibration(measure_answers(reader), "answers")))
             print("\n".join(write_outcome(measure_outcome(world, reader))), flush=True)
 
 
@@ -82,7 +82,8 @@ def measure_plan(plan: Plan, work: Path) -> dict[str, Any]:
             "notes": {told["name"]: told["note"] for told in reader.manifest.reports if told["note"]},
             "rules": measure_rules(reader),
             "outcome": measure_outcome(world, reader),
-            "calibration": measure_calibration(reader),
+            "links": measure_links(reader),
+            "answers": measure_answers(reader),
         }
 
 

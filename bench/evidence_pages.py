@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from evidence_rules import SETS, pool_calibration
+from evidence_calibration import calibrate_rows, pool_by_name, pool_calibration
+from evidence_rules import SETS
 from evidence_weights import pool_rules
 
 import intel.heuristics
@@ -132,7 +133,7 @@ def _tell_weight(rule: Heuristic) -> str:
 def pool_outcome(worlds: Results) -> dict[str, Any]:
     """Return what the engine as a whole reached over the seeds of one kind of world."""
     outcomes = [one["outcome"] for one in worlds]
-    links = [row for one in worlds for row in one["calibration"]]
+    links, answers = ([row for one in worlds for row in one[name]] for name in ("links", "answers"))
     parts = [o["deposits"].get(how, {"found": 0, "right": 0}) for o in outcomes for how in ("labelled", "attributed")]
     found, right = sum(part["found"] for part in parts), sum(part["right"] for part in parts)
     truth = sum(o["deposits"]["truth"] for o in outcomes)
@@ -151,11 +152,12 @@ def pool_outcome(worlds: Results) -> dict[str, Any]:
         "people": {name: _pool_people([o["people"][name] for o in outcomes]) for name in SETS},
         "united": united,
         "largest": max(o["largest_cluster"]["size"] for o in outcomes),
-        "calibration": pool_calibration(links),
-        "relations": {
-            relation: pool_calibration([row for row in links if row[0] == relation])
-            for relation in sorted({row[0] for row in links})
+        "calibration": {
+            "answers": pool_calibration(answers), "links": pool_calibration(links),
+            "measured": pool_calibration(calibrate_rows(links)),
         },
+        "relations": pool_by_name(links),
+        "roles": pool_by_name(answers),
     }  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -33,7 +32,7 @@ case relation
 end
 """
 
-_JUDGED = f"""
+JUDGED = f"""
 named as (
     select
         l.*, a.address as left_address, b.address as right_address, a.chain as left_chain, b.chain as right_chain,
@@ -55,14 +54,7 @@ with links as (
         case when e.weight_bits < 0 and e.relation <> 'cannot_link' then 'not ' else '' end || e.relation as relation
     from beliefs.evidence e where e.visibility = 'public'
     group by all
-), {_JUDGED}
-"""
-
-_LINKS = f"""
-create or replace temp table judged_links as
-with links as (
-    select left_id, right_id, right_entity, relation, probability from beliefs.links where visibility = 'public'
-), {_JUDGED}
+), {JUDGED}
 """
 
 WALLETS = """
@@ -137,27 +129,6 @@ def _count_reach(reader: Reader, heuristic: str, relation: str) -> tuple[int, in
         {"heuristic": heuristic, "relation": relation},
     )[0]
     return int(row[0]), int(row[1])
-
-
-def measure_calibration(reader: Reader) -> list[list[Any]]:
-    """Return [relation, probability, right, weight, links] of all links; each entity weighs one in each relation.
-
-    The entity is the one that is claimed, of used_by the customer, between addresses the left one's owner. Links of
-    one probability are one row: error and Brier score of many worlds together follow from these.
-    """
-    reader.query(_LINKS)
-    rows = reader.query(
-        """with weighed as (
-            select relation, round(probability, 4) as p, is_right::int as is_right,
-                1.0 / count(*) over (partition by relation, case
-                    when right_entity is not null then right_entity
-                    when relation = 'used_by' then coalesce(ro, right_address)
-                    else coalesce(lo, left_address) end) as weight
-            from judged_links
-        )
-        select relation, p, is_right, sum(weight), count(*) from weighed group by all order by all"""
-    )
-    return [list(row) for row in rows]
 
 
 def measure_outcome(world: World, reader: Reader) -> dict[str, Any]:
@@ -264,22 +235,6 @@ def _measure_merges(reader: Reader) -> dict[str, Any]:
     }
 
 
-def pool_calibration(rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
-    """Return error and Brier skill of [relation, probability, right, weight, links] rows of any number of worlds."""
-    if not rows:
-        return {"links": 0, "ece": None, "brier": None, "brier_skill": None}
-    p, right, weight = (np.array([row[at] for row in rows], dtype=float) for at in (1, 2, 3))
-    brier, skill = metrics.score_brier(p, right, weight)
-    return {
-        "links": int(sum(row[4] for row in rows)),
-        "said": float(np.average(p, weights=weight)),
-        "right": float(np.average(right, weights=weight)),
-        "ece": metrics.calibration_error(p, right, weight),
-        "brier": brier,
-        "brier_skill": skill,
-    }
-
-
 def write_rules(rows: list[dict[str, Any]]) -> list[str]:
     """Return the lines of a table for the terminal."""
     head = f"{'rule':26s} {'relation':16s} {'rows':>7s} {'pairs':>7s} {'precision':>9s} {'95 %':>13s}"
@@ -292,16 +247,6 @@ def write_rules(rows: list[dict[str, Any]]) -> list[str]:
             f"{row['low']:6.3f}-{row['high']:6.3f} {reach:>14s} {share:>6s} {row['bits']:6.2f}"
         )
     return lines
-
-
-def write_calibration(rows: list[list[Any]]) -> list[str]:
-    """Return a line per relation: what the links say, how many are right, error and skill."""
-    found = [(name, pool_calibration([row for row in rows if row[0] == name])) for name in sorted({r[0] for r in rows})]
-    return [
-        f"links {name}: {told['links']}, say {told['said']:.3f}, right {told['right']:.3f}, ECE {told['ece']:.3f}, "
-        f"Brier skill {told['brier_skill'] if told['brier_skill'] is None else round(told['brier_skill'], 3)}"
-        for name, told in [*found, ("of all relations", pool_calibration(rows))] if told["links"]
-    ]  # fmt: skip
 
 
 def write_outcome(found: dict[str, Any]) -> list[str]:

@@ -17,8 +17,8 @@ from tests.tree import ROOT
 
 sys.path.insert(0, str(ROOT / "bench"))
 
+from evidence_calibration import pool_calibration
 from evidence_pages import find_modules, split_docstring, write_heuristics
-from evidence_rules import pool_calibration
 from evidence_weights import fit_weights, pool_rules, write_weights
 
 import intel.heuristics.weights as weights
@@ -118,7 +118,7 @@ def test_weights_are_written_as_they_are_read(tmp_path: Path, monkeypatch: pytes
 def test_calibration_of_worlds_together() -> None:
     rows = [["used_by", 0.9, 1, 9.0, 9], ["used_by", 0.9, 0, 1.0, 1]]
     told = pool_calibration(rows)
-    assert told["links"] == 10
+    assert told["n"] == 10
     assert told["ece"] == pytest.approx(0)
     assert told["brier_skill"] == pytest.approx(0)
     assert pool_calibration([])["ece"] is None
