@@ -40,13 +40,13 @@ mates as (
     join answers b on b.entity_id = a.entity_id and b.address <> a.address
     where a.kind <> 'owner'
 )
-select role, confidence, coalesce(owner, address) as owner, 1.0 as share,
+select role, confidence, entity_id, 1.0 as share,
     case role when 'exchange_deposit'
         then exists (select 1 from truth_deposits d where d.deposit = a.address and d.exchange = a.name)
         else coalesce(entity = name, false) end as is_right
 from answers a where kind = 'owner'
 union all
-select role, confidence, coalesce(owner, address), share, coalesce(owner = other_owner, false) from mates
+select role, confidence, entity_id, share, coalesce(owner = other_owner, false) from mates
 """
 
 
@@ -72,15 +72,15 @@ def measure_links(reader: Reader) -> list[list[Any]]:
 
 
 def measure_answers(reader: Reader) -> list[list[Any]]:
-    """Return [role, confidence, right, weight, answers] of all attributions; each true owner weighs one in each role.
+    """Return [role, confidence, right, weight, answers] of all attributions; each owner weighs one in each role.
 
-    Confidences are those that the product shows. "member" is an address in a nameless group.
+    The owner is the one that is claimed, or the nameless group ("member"). Confidences are those the product shows.
     """
     reader.query(_ANSWERS)
     rows = reader.query(
         """with weighed as (
             select role, round(confidence, 4) as p, is_right::int as is_right, share,
-                share / sum(share) over (partition by role, owner) as weight
+                share / sum(share) over (partition by role, entity_id) as weight
             from judged_answers
         )
         select role, p, is_right, sum(weight), sum(share) from weighed group by all order by all"""
