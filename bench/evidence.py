@@ -103,8 +103,8 @@ def keep_result(path: Path, options: argparse.Namespace, measure: Callable[[], d
 
 
 def digest_code() -> str:
-    """Return what a result depends on: the engine, its data files and these scripts."""
-    files = sorted(Path(__file__).parent.glob("evidence*.py"))
+    """Return what a result depends on: the engine, its data files and the scripts that measure."""
+    files = [Path(__file__).with_name(f"evidence_{name}.py") for name in ("calibration", "real", "rules", "worlds")]
     return code_version() + hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
 
 

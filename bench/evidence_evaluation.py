@@ -19,11 +19,11 @@ is right as long as nobody else is added to it, so these wallets test precision 
 several* are the harder part, where leaving every address alone earns little: it tells how much is really found.
 """
 
-CALIBRATION_WHY = """How sure the engine says it is, and how often it is right; each owner or group weighs one. First the
-answers: addresses to which an owner is attributed, with the confidence that is shown, and members of nameless groups,
-held against each other member (one key on several chains is one member). Then the links, with the probabilities that
-`intel explain` tells; beside them stands what the curve of `data/calibration.toml` (fitted on the tuning seeds) makes
-of them.
+CALIBRATION_WHY = """How sure the engine says it is, and how often it is right; each owner or group weighs one. First
+the answers: addresses to which an owner is attributed, with the confidence that is shown, and members of nameless
+groups, held against each other member (one key on several chains is one member). Then the links, with the
+probabilities that `intel explain` tells; beside them stands what the curve of `data/calibration.toml` (fitted on the
+tuning seeds) makes of them.
 """
 
 WEIGHTS_HOW = """A rule keeps the starting weight of the literature as long as what its rows promise (their mean bits
