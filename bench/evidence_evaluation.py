@@ -293,8 +293,8 @@ def _write_weights(fitted: dict[str, Any]) -> str:
          f"{row['bits']}{'' if row['is_kept'] else ', lowered'}") for name, row in sorted(fitted["rules"].items())
     ]  # fmt: skip
     head = (
-        "rule", "relation", "starting bits", "precision promised", "measured", "links", "bits of the lower end, mean row",
-        "weight now",
+        "rule", "relation", "starting bits", "precision promised", "measured", "links",
+        "bits of the lower end, mean row", "weight now",
     )  # fmt: skip
     return (
         f"## Weights\n\nMeasured on seeds {name_seeds(fitted['seeds'])}, both presets.\n{WEIGHTS_HOW}\n"
