@@ -104,13 +104,22 @@ with pairs as (
     from beliefs.links
     where relation = 'same_controller'
 ),
-best as (
-    select c.address_id, c.visibility, max(p.probability) as probability,
-        arg_min(struct_pack(basis := p.basis, reason := p.reason), (-p.probability, p.reason, p.other_id)) as link
+-- A key's link to itself on another chain says nothing of the other members: it counts where there is no other link.
+told as (
+    select c.address_id, c.visibility, p.other_id, p.probability, p.basis, p.reason,
+        dense_rank() over (partition by c.address_id, c.visibility order by d.address = x.address) as place
     from beliefs.clusters c
     join pairs p on p.address_id = c.address_id and (p.visibility = 'public' or c.visibility = 'private')
     join beliefs.clusters o on o.address_id = p.other_id and o.cluster_id = c.cluster_id and o.visibility = c.visibility
-    group by c.address_id, c.visibility
+    join facts.addresses d on d.address_id = c.address_id
+    join facts.addresses x on x.address_id = p.other_id
+),
+best as (
+    select address_id, visibility, max(probability) as probability,
+        arg_min(struct_pack(basis := basis, reason := reason), (-probability, reason, other_id)) as link
+    from told
+    where place = 1
+    group by address_id, visibility
 ),
 measured as (
     select b.*, k.role is not null as is_calibrated,

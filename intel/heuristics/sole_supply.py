@@ -4,7 +4,8 @@ Reads: wallet_fundings (first_fundings, plain_wallets, known_deposits), clean_tr
 Requires: transfers, initiators. "Alone" counts fully where coverage proves the whole history, else the weight is
     capped at `partial_weight_bits`.
 Returns: same_controller, funder -> wallet, where every coin that ever came in was sent by the funder, on `min_days`
-    days or more, and the wallet signed after the first and after a later one. Weight: `weight_bits` - log2(wallets
+    days or more, and the wallet signed within `max_days` of the first and after a later one: coins for fees are sent
+    when they are needed, a friend's payment lies until its owner has use for it. Weight: `weight_bits` - log2(wallets
     first paid by this funder), none above `max_funded`. The event is that of first_funder: both tell of one funding.
 Fails when: somebody pays the fees of a parent or a friend for months; an employer keeps the gas of his staff's wallets
     up. One payment to a stranger is not enough: whoever attacks would have to carry his victim's fees, and his victim
@@ -70,6 +71,7 @@ join seconds n on n.address_id = s.address_id
 left join whole_chains c on c.chain = f.chain
 where s.days >= $min_days
     and g.last_time >= n.second_time
+    and date_diff('second', f.block_time, f.signed_time) <= $max_days * 86400
     and not exists (select 1 from beliefs.listings l where l.address_id = f.address_id)
     and not exists (select 1 from beliefs.listings l where l.address_id = f.funder_id)
 """
@@ -80,7 +82,7 @@ HEURISTIC = Heuristic(
     family="FUND",
     relations=("same_controller",),
     requires=("transfers", "initiators"),
-    params={"max_funded": 16, "min_days": 2, "weight_bits": 7.0, "partial_weight_bits": 2.0},
+    params={"max_funded": 16, "min_days": 2, "max_days": 7, "weight_bits": 7.0, "partial_weight_bits": 2.0},
     sql=_SQL,
     title="Lives on one wallet's coins",
     consent="both signed",
