@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from intel.etl.accounts import KIND_CODE
 from intel.etl.seen import summarise_coverage
 from intel.store.connection import Connection
 from intel.store.snapshot import Manifest, open_build, publish_build
@@ -27,6 +28,7 @@ class Moved:
     usd: float | None = None
     chain: str = "ethereum"
     kind: str = "erc20"
+    tx: int | None = None  # several transfers of one transaction share a number
     token_id: str | None = None
     value_text: str | None = None
     is_estimated: bool = False
@@ -138,7 +140,8 @@ def _asset_row(ids: _Ids, asset: Asset) -> dict[str, Any]:
 def _transfer_row(ids: _Ids, number: int, item: Moved) -> dict[str, Any]:
     return {
         "transfer_id": number, "chain": item.chain, "block_number": number, "block_time": item.time,
-        "tx_hash": f"0x{number:064x}", "position": 0, "sub_position": 0, "kind": item.kind,
+        "tx_hash": f"0x{item.tx or number:064x}", "tx_tag": item.tx or number,
+        "position": 0, "sub_position": 0, "kind": item.kind,
         "sender_id": ids.find(item.sender, item.chain), "receiver_id": ids.find(item.receiver, item.chain),
         "asset_id": ids.assets[item.chain, item.token, item.token_id],
         "value_raw": None if item.value is None else Decimal(item.value), "value_text": item.value_text,
@@ -149,11 +152,12 @@ def _transfer_row(ids: _Ids, number: int, item: Moved) -> dict[str, Any]:
 
 def _derive_sums(con: Connection) -> None:
     con.execute(
-        """insert into facts.postings by name select * from (
+        f"""insert into facts.postings by name select * from (
             select sender_id as address_id, block_time, transfer_id, -1::tinyint as direction,
-                receiver_id as counterparty_id, asset_id, value_raw, value_micro_usd from facts.transfers
+                receiver_id as counterparty_id, asset_id, value_raw, value_micro_usd, tx_tag,
+                {KIND_CODE} as kind_code from facts.transfers
             union all select receiver_id, block_time, transfer_id, 1::tinyint, sender_id, asset_id, value_raw,
-                value_micro_usd from facts.transfers)
+                value_micro_usd, tx_tag, {KIND_CODE} from facts.transfers)
         where address_id is not null order by address_id, block_time, transfer_id"""
     )
     con.execute(
