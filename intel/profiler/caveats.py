@@ -24,7 +24,7 @@ def list_caveats(reader: Reader, subject: Subject, profile: Profile) -> list[str
         *_say_holdings(profile),
         *_say_left_out(profile),
         *_say_evidence(profile),
-        _say_pnl(profile),
+        *_say_pnl(profile),
     ]
 
 
@@ -185,7 +185,16 @@ def _say_evidence(profile: Profile) -> Iterator[str]:
         yield f"Weights that are assumed, not measured: {assumed:,} of {shown} shown."
 
 
-def _say_pnl(profile: Profile) -> str:
+def _say_pnl(profile: Profile) -> Iterator[str]:
     if profile.extra["is_custodial"]:
-        return "No PnL for custodians: what they hold belongs to customers."
-    return "PnL is not computed yet."
+        yield "No PnL for custodians: what they hold belongs to customers."
+    pnl = profile.pnl
+    if pnl is None:
+        return
+    if pnl["unknown_basis_usd"]:
+        yield f"Sold or sent for USD {pnl['unknown_basis_usd']:,.2f} without a known cost: in no gain and no loss."
+    if pnl["priced_share"] is not None and pnl["priced_share"] < 1:
+        unpriced = 1 - pnl["priced_share"]
+        yield f"PnL: {unpriced:.1%} of what moved has no price; it leaves at cost and gains nothing."
+    if pnl["too_large"]:
+        yield f"PnL leaves out {_count(pnl['too_large'], 'movement')} too large for any lot."

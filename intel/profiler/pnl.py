@@ -156,9 +156,9 @@ def _list_tokens(reader: Reader, flow: Flow, sums: _Sums, worth: Worth) -> list[
         figures = {f"{name}_usd": int(values[number]) / MICRO for name, values in sums.by_pool.items()}
         rows.append({
             **{name: told[name] for name in ("symbol", "chain", "token")},
-            "amount": sums.held[number] / 10 ** told["decimals"],
+            "amount": float(sums.held[number] / 10 ** told["decimals"]),
             "price_usd": None if np.isnan(worth.micro_usd[number])
-            else worth.micro_usd[number] * 10 ** told["decimals"] / MICRO,
+            else float(worth.micro_usd[number] * 10 ** told["decimals"] / MICRO),
             "price_date": worth.days[number],
             **figures,
         })  # fmt: skip

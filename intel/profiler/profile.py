@@ -17,6 +17,7 @@ from intel.profiler.exchanges import list_exchange_usage
 from intel.profiler.explain import list_attributions
 from intel.profiler.holdings import list_holdings, name_holdings
 from intel.profiler.labels import list_labels, list_listings
+from intel.profiler.pnl import compute_pnl
 from intel.profiler.postings import ALWAYS, Window, gather_members, prepare_entities
 from intel.store.reader import Reader
 
@@ -39,7 +40,7 @@ def build_profile(
         holdings_title=name_holdings(reader, chains, window, is_custodial=is_custodial),
         counterparties=tuple(rank_counterparties(reader, subject, window, limit=counterparties)),
         exchange_usage=tuple(list_exchange_usage(reader, subject, window)),
-        pnl=None,
+        pnl=None if is_custodial or not subject.address_ids else compute_pnl(reader, subject, window),
         activity=summarise_activity(reader, subject, window),
         evidence=tuple(list_evidence(reader, subject, limit=evidence)),
         coverage={"since": window.since, "until": window.until, **describe_coverage(reader, chains)},

@@ -50,7 +50,14 @@ def test_json_has_the_fixed_keys_and_only_json_types(db: Database, subject: str)
     for row in document["counterparties"]:
         assert {"entity_id", "name", "address", "in_usd", "out_usd", "transfers"} <= set(row)
     assert {"first_seen", "last_seen", "transfers_in", "transfers_out"} <= set(document["activity"])
-    assert document["pnl"] is None
+    assert set(document["pnl"]) >= {
+        "method",
+        "realized_usd",
+        "unrealized_usd",
+        "total_usd",
+        "unknown_basis_usd",
+        "by_token",
+    }
 
 
 def test_amounts_are_exact_beyond_floats(db: Database) -> None:
