@@ -28,7 +28,8 @@ class Flow:
     """Movements with what each belongs to: arrays of one row per leg, in the order in which lots are matched.
 
     event_id, class_code (place in CLASSES), asset_id, time (microseconds since 1970), first_id (first transfer of the
-    transaction). `pools` names the pools by number; `too_large` counts legs that no lot can hold.
+    transaction), is_swapped (leg of a swap whose two sides have one value; the legs of any other swap are received and
+    sent). `pools` names the pools by number; `too_large` counts legs that no lot can hold.
     """
 
     movements: Movements
@@ -37,6 +38,7 @@ class Flow:
     asset_id: Ints
     time: Ints
     first_id: Ints
+    is_swapped: Flags
     pools: tuple[str, ...]
     too_large: int
 
@@ -65,7 +67,9 @@ def arrange_flow(columns: dict[str, npt.NDArray[np.generic]], codes: Ints, pools
     legs = {name: values.astype(np.int64) for name, values in columns.items()}
     is_in, is_priced = legs["is_in"] == 1, legs["is_priced"] == 1
     value = legs["micro_usd"].copy()
-    value_swaps(legs["event_id"], codes == CLASS["swap"], is_in, (value, is_priced))
+    is_swap = codes == CLASS["swap"]
+    value_swaps(legs["event_id"], is_swap, is_in, (value, is_priced))
+    is_swapped = is_swap & ~find_lopsided(legs["event_id"], is_swap, is_in, (value, is_priced))
     kind = np.where(is_in, ACQUIRE, DISPOSE)
     carried = np.isin(codes, [CLASS[name] for name in CARRIES])
     kind[carried] = np.where(is_in[carried], CARRY_IN, CARRY_OUT)
@@ -82,7 +86,7 @@ def arrange_flow(columns: dict[str, npt.NDArray[np.generic]], codes: Ints, pools
     )  # fmt: skip
     names = ("event_id", "asset_id", "time", "first_id")
     event_id, asset_id, time, first_id = (legs[name][order] for name in names)
-    return Flow(moved, event_id, codes[order], asset_id, time, first_id, pools, lost)
+    return Flow(moved, event_id, codes[order], asset_id, time, first_id, is_swapped[order], pools, lost)
 
 
 def value_swaps(event: Ints, is_swap: Flags, is_in: Flags, valued: tuple[Ints, Flags]) -> None:
@@ -114,6 +118,19 @@ def value_swaps(event: Ints, is_swap: Flags, is_in: Flags, valued: tuple[Ints, F
     starts = np.searchsorted(side[order], np.arange(len(legs) + 1))
     for number in np.flatnonzero((wanted >= 0) & (legs > 1)).tolist():
         _share_out(int(wanted[number]), rows[order[starts[number] : starts[number + 1]]], value, is_priced)
+
+
+def find_lopsided(event: Ints, is_swap: Flags, is_in: Flags, valued: tuple[Ints, Flags]) -> Flags:
+    """Return which legs belong to a swap that lacks a price, or whose two sides differ in value."""
+    value, is_priced = valued
+    found = np.zeros(len(event), dtype=np.bool_)
+    rows = np.flatnonzero(is_swap)
+    _, place = np.unique(event[rows], return_inverse=True)
+    gap, lacking = np.zeros((2, len(rows)), dtype=np.int64)
+    np.add.at(gap, place, np.where(is_in[rows], value[rows], -value[rows]))
+    np.add.at(lacking, place, ~is_priced[rows])
+    found[rows] = (gap[place] != 0) | (lacking[place] > 0)
+    return found
 
 
 def _share_out(worth: int, legs: Ints, value: Ints, is_priced: Flags) -> None:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from intel.model import MICRO, Subject
 from intel.profiler.coverage import last_seen_by_chain
 from intel.profiler.gains import CLASS, INCOME, Flow, read_flow
-from intel.profiler.lots import ACQUIRE, CARRY_IN, DISPOSE, METHODS, Matched, Method, match_lots
+from intel.profiler.lots import ACQUIRE, CARRY_IN, CARRY_OUT, DISPOSE, METHODS, Matched, Method, match_lots
 from intel.profiler.postings import ALWAYS, Window
 from intel.store.reader import Reader
 
@@ -39,13 +39,14 @@ def compute_pnl(
     """Return the PnL of the window by one method, with the spread of all four (docs/profiler.md defines each number).
 
     total = realized + income - fees + unrealized = value at the end - value before - received + sent, the same for
-    every method. Disposals whose basis nobody saw stand apart in `unknown_basis_usd` and in no sum.
+    every method. Disposals whose basis nobody saw stand apart in `unknown_basis_usd` and in no sum. What has no price
+    counts at its average cost, whatever the method: any other choice would make the total depend on the method.
     """
     flow = read_flow(reader, subject, window)
     since = _to_micros(window.since)
     ends = (read_worth(reader, flow, window.until), read_worth(reader, flow, window.since))
     found = {name: match_lots(flow.movements, name) for name in METHODS}
-    summed = {name: _sum_up(flow, matched, since, ends) for name, matched in found.items()}
+    summed = {name: _sum_up(flow, matched, since, ends, found["average"]) for name, matched in found.items()}
     chosen = summed[method]
     return {
         "method": method,
@@ -71,17 +72,19 @@ class _Sums:
     held: Floats  # units with a known cost at the end
 
 
-def _sum_up(flow: Flow, matched: Matched, since: int, ends: tuple[Worth, Worth]) -> _Sums:
+def _sum_up(flow: Flow, matched: Matched, since: int, ends: tuple[Worth, Worth], average: Matched) -> _Sums:
     moved = flow.movements
     count = len(flow.pools)
     inside, kind = flow.time >= since, moved.kind
-    out, enters = kind == DISPOSE, kind == ACQUIRE
-    proceeds = np.where(moved.is_priced, matched.proceeds, matched.basis)  # no price: it leaves at cost
+    stranded = _find_stranded(flow, matched)
+    out, enters = (kind == DISPOSE) | stranded, kind == ACQUIRE
+    is_priced = moved.is_priced & ~stranded
+    proceeds = np.where(is_priced, matched.proceeds, average.basis)
     income = np.isin(flow.class_code, [CLASS[name] for name in INCOME])
     fee = flow.class_code == FEE
-    swap = flow.class_code == CLASS["swap"]
-    dealing = (swap & moved.is_priced) | fee
-    unknown = np.where(moved.is_priced, moved.micro_usd - matched.proceeds, 0)
+    swap = flow.is_swapped
+    dealing = swap | fee
+    unknown = np.where(is_priced, moved.micro_usd - matched.proceeds, 0)
     parts = {
         "realized": (out & inside, proceeds - matched.basis),
         "transferred_out": (out & inside & ~dealing, proceeds - matched.basis),
@@ -93,8 +96,8 @@ def _sum_up(flow: Flow, matched: Matched, since: int, ends: tuple[Worth, Worth])
         "unknown_basis": (out & inside, unknown),
     }
     by_pool = {name: _add_by_pool(moved.pool[rows], values[rows], count) for name, (rows, values) in parts.items()}
-    now = _value_held(flow, matched, np.ones(len(kind), dtype=np.bool_), ends[0])
-    before = _value_held(flow, matched, ~inside, ends[1])
+    now = _value_held(flow, (matched, average), np.ones(len(kind), dtype=np.bool_), ends[0])
+    before = _value_held(flow, (matched, average), ~inside, ends[1])
     by_pool |= {
         "value": now[0],
         "cost": now[1],
@@ -105,27 +108,41 @@ def _sum_up(flow: Flow, matched: Matched, since: int, ends: tuple[Worth, Worth])
     return _Sums({name: int(values.sum()) for name, values in by_pool.items()}, by_pool, now[2])
 
 
+def _find_stranded(flow: Flow, matched: Matched) -> npt.NDArray[np.bool_]:
+    """Return which legs took a cost away that no leg of the same event could take over: it left the subject."""
+    moved = flow.movements
+    arrives = (moved.kind == CARRY_IN) & ((matched.known_high > 0) | (matched.known_low > 0))
+    is_met = np.zeros(int(moved.group.max(initial=-1)) + 1, dtype=np.bool_)
+    is_met[moved.group[arrives]] = True
+    stranded: npt.NDArray[np.bool_] = moved.kind == CARRY_OUT
+    stranded[stranded] = ~is_met[moved.group[stranded]]
+    return stranded
+
+
 def _add_by_pool(pool: Ints, values: Ints, count: int) -> Ints:
     sums = np.zeros(count, dtype=np.int64)
     np.add.at(sums, pool, values)
     return sums
 
 
-def _value_held(flow: Flow, matched: Matched, rows: npt.NDArray[np.bool_], worth: Worth) -> tuple[Ints, Ints, Floats]:
+def _value_held(
+    flow: Flow, found: tuple[Matched, Matched], rows: npt.NDArray[np.bool_], worth: Worth
+) -> tuple[Ints, Ints, Floats]:
     """Value, cost and units of what is held with a known cost after the movements `rows`, by pool.
 
-    A pool without a price counts at cost: it shows neither gain nor loss until it is sold.
+    `found` is the method and `average`: a pool without a price is worth its average cost until it is sold.
     """
+    matched, average = found
     kind, pool, count = flow.movements.kind, flow.movements.pool, len(flow.pools)
     sign = np.where((kind == ACQUIRE) | (kind == CARRY_IN), 1, -1)
-    cost = _add_by_pool(pool[rows], (sign * matched.basis)[rows], count)
+    cost, average_cost = (_add_by_pool(pool[rows], (sign * item.basis)[rows], count) for item in (matched, average))
     units = np.zeros(count)
     # Sums of 18 digits would overflow, sums of their halves do not: exact until they become floats.
     upper, lower = np.divmod(matched.known_low, 10**9)
     for digits, weight in ((matched.known_high, 1e18), (upper, 1e9), (lower, 1.0)):
         units += _add_by_pool(pool[rows], (sign * digits)[rows], count) * weight
     price = np.nan_to_num(worth.micro_usd, nan=0.0)
-    value = np.where(np.isnan(worth.micro_usd), cost, np.rint(units * price).astype(np.int64))
+    value = np.where(np.isnan(worth.micro_usd), average_cost, np.rint(units * price).astype(np.int64))
     return value, cost, units
 
 
