@@ -25,7 +25,7 @@ Flags = npt.NDArray[np.bool_]
 
 ACQUIRE, DISPOSE, CARRY_OUT, CARRY_IN = 1, -1, -2, 2
 LIMB = 10**18
-LARGEST = 9 * LIMB * LIMB  # base units; facts marks an asset as oversize well before
+LARGEST = 9 * LIMB * LIMB  # base units that a pool may take in altogether, else its upper limb would overflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +85,13 @@ def match_lots(movements: Movements, method: Method) -> Matched:
 
     Lots of known cost are sold before those of unknown cost, and those before what was never seen coming in: so the
     part of unknown basis is the same under all four methods. O(n log n); 1 million movements take about a second.
+    Raises BadInput where a pool takes in `LARGEST` base units or more.
     """
     if method not in METHODS:
         raise BadInput(f"there is no method {method!r}", f"take one of {', '.join(METHODS)}")
+    enters = movements.kind > 0
+    if np.bincount(movements.pool[enters], movements.high[enters] + 1.0).max(initial=0) >= LARGEST // LIMB:
+        raise BadInput("a pool took in more than a lot can hold", f"leave out pools of {LARGEST} base units and more")
     state = _open_state(movements)
     told = _match(movements.as_arrays(), state, METHODS.index(method))
     left = _list_left(movements.pool, state)
