@@ -38,6 +38,10 @@ Assets = Annotated[list[Path] | None, Option(metavar="PATH", help="The verified 
 Ml = Annotated[bool, Option("--ml/--no-ml", help="Train and apply the models too.")]
 Full = Annotated[bool, Option("--full", help="Build even where nothing has changed.")]
 Memory = Annotated[str | None, Option(metavar="SIZE", help="Bound of memory, such as 8GB.")]
+AsKnownOn = Annotated[
+    str | None,
+    Option("--as-known-on", metavar="DATE", help="With what was recorded and mined up to the end of this day alone."),
+]
 KeepGoing = Annotated[bool, Option("--keep-going", help="Exit with 0 even where a heuristic failed.")]
 Size = Annotated[int, Option("--transfers", metavar="N", min=1, help="About how many transfers.")]
 Preset = Annotated[Literal["easy", "default", "hard"], Option(help="How hard the economy is to see through.")]
@@ -69,3 +73,21 @@ Table = Annotated[
 IncludePrivate = Annotated[bool, Option("--include-private", help="The private overlay too.")]
 Dataset = Annotated[str, Argument(metavar="NAME", help="A name of `intel datasets list`.")]
 Folder = Annotated[Path | None, Option("--to", metavar="DIR", help="Where to; if not given STORE/datasets.")]
+
+# Judgements.
+MaybeSubject = Annotated[str | None, Argument(help="An address (hex or CAIP-10), entity id or name.")]
+Verdict = Annotated[Literal["same", "different", "unsure"] | None, Argument(help="What you judge of the two.")]
+Because = Annotated[str, Option("--because", metavar="TEXT", help="Why; kept beside the verdict.")]
+Revoke = Annotated[int | None, Option("--revoke", metavar="ID", help="Take the judgement of this number back.")]
+ListJudgements = Annotated[bool, Option("--list", help="List all judgements, those taken back too.")]
+
+# How right is it.
+Truth = Annotated[Path, Argument(metavar="TRUTH", help="Known owners: .csv or .parquet, never read by a build.")]
+MaxPairs = Annotated[
+    int | None, Option("--pairs", metavar="MAX_PER_GROUP", help="Of larger owners, a sample with so many pairs.")
+]
+Hide = Annotated[
+    float | None,
+    Option("--hide", metavar="SHARE", help="Hide half of each owner's addresses, and of this share all."),
+]
+Splits = Annotated[int, Option(metavar="N", help="How often --hide draws anew.")]

@@ -22,6 +22,7 @@ class Settings:
     memory: str = "8GB"  # INTEL_MEMORY: bound of ingest and build
     threads: int = 2  # INTEL_THREADS
     required_parts: frozenset[str] = frozenset()  # INTEL_REQUIRE: test parts that must not be skipped
+    user: str = ""  # INTEL_USER: who judges; empty: nobody says so
     shows_tracebacks: bool = False  # INTEL_DEBUG: an unexpected error prints its traceback
 
 
@@ -36,6 +37,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         memory=environment.get("INTEL_MEMORY", "").strip() or "8GB",
         threads=_read_count("INTEL_THREADS", environment) or os.cpu_count() or 2,
         required_parts=frozenset(part.strip() for part in parts if part.strip()),
+        user=environment.get("INTEL_USER", "").strip(),
         shows_tracebacks=environment.get("INTEL_DEBUG", "").strip() not in {"", "0"},
     )
 

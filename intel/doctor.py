@@ -95,7 +95,7 @@ def _examine_builds(store: Path, problems: list[dict[str, str]]) -> dict[str, An
             what = f"{file} of build {build['build_id']} is missing or has another size"
             _complain(problems, "error", what, "make it anew: `intel build --full`")
     current = next((build for build in builds if build["is_current"]), None)
-    head = Lake(store).head()
+    head = Lake(store).source_head()
     if current is None:
         _complain(problems, "warning", "the store has no finished build", "run `intel build`")
     elif head is not None and current["lake_commit"] != head.commit_id:

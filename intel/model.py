@@ -41,7 +41,9 @@ RELATIONS = (
     "coordinated", "cannot_link", "possible",
 )  # fmt: skip
 
-FAMILIES = ("FLOW", "FUND", "AUTH", "CHAIN", "UTXO", "BEHAV", "ID", "NEG")
+FAMILIES = ("FLOW", "FUND", "AUTH", "CHAIN", "UTXO", "BEHAV", "ID", "PAIR", "NEG")
+
+VERDICTS = ("same", "different", "unsure")  # what a person can judge of two ends
 
 # code -> (what it means, is the row kept?)
 ISSUE_CODES: Mapping[str, tuple[str, bool]] = {
@@ -137,7 +139,7 @@ class Subject:
     """Whom a question is about: `address_ids` are its members in the ledger (sorted), `addresses` all of them.
 
     Of an entity `addresses` holds the first 100 and `address_count` counts all; `left_out` counts the probable ones
-    that tier `confirmed` leaves out.
+    that tier `confirmed` leaves out. `asked_as` is the former id of an unnamed owner that goes by another one now.
     """
 
     kind: Literal["address", "entity"]
@@ -148,6 +150,45 @@ class Subject:
     tier: Tier = "confirmed"
     address_count: int = 0
     left_out: int = 0
+    asked_as: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JudgementEnd:
+    """One end of a judgement: an address (`chain` None: wherever it occurs), or an entity by its id."""
+
+    chain: str | None = None
+    address: str | None = None
+    entity_id: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The end as a person writes it."""
+        return self.entity_id or (f"{self.chain}:{self.address}" if self.chain else str(self.address))
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a person decided about two ends, and by which state of the workspace; times in UTC.
+
+    `revision` and `revoked_revision` number the changes of the workspace: a build knows those up to its own.
+    """
+
+    judgement_id: int
+    left: JudgementEnd
+    right: JudgementEnd
+    verdict: str  # of VERDICTS
+    because: str
+    made_by: str  # empty: nobody said who
+    made_at: datetime
+    revision: int
+    revoked_by: str | None = None
+    revoked_at: datetime | None = None
+    revoked_revision: int | None = None
+
+    def holds_at(self, revision: int) -> bool:
+        """Say whether it was made, and not yet taken back, at this state of the workspace."""
+        return self.revision <= revision and (self.revoked_revision is None or self.revoked_revision > revision)
 
 
 @dataclass(frozen=True, slots=True)

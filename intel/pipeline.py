@@ -19,10 +19,13 @@ from intel import __version__
 from intel.config import Settings, data_path
 from intel.entities.attribute import attribute_addresses
 from intel.entities.cluster import build_clusters
+from intel.entities.identity import settle_identities
+from intel.entities.judgements import apply_judgements, resolve_judgements
 from intel.entities.ontology import resolve_labels
 from intel.errors import BadInput, StoreError, UsageError
 from intel.etl.accounts import build_accounts
 from intel.etl.clean import Staged, stage_rows
+from intel.etl.known import limit_judgements, limit_lake
 from intel.etl.ledger import build_context, build_ledger
 from intel.etl.load import COVERED, load_coverage, load_issues, load_rows
 from intel.etl.stage import count_issues, settle_rows
@@ -36,7 +39,8 @@ from intel.sources.prices import read_prices
 from intel.sources.tokens import read_assets, read_tokens
 from intel.sources.world import WorldSettings, choose_days, generate_world
 from intel.store import Connection, DatabaseError, MemoryExceeded, is_read_error, open_connection
-from intel.store.lake import Lake, LakeRun, lake_schema, lock_file
+from intel.store.identity_ledger import no_former_members, read_former_members, record_identities
+from intel.store.lake import Commit, Lake, LakeRun, lake_schema, lock_file
 from intel.store.snapshot import (
     Manifest,
     list_builds,
@@ -270,38 +274,60 @@ def code_version() -> str:
     return f"{__version__}+{digest.hexdigest()[:12]}"
 
 
-def build(settings: Settings, *, with_ml: bool = True, full: bool = False) -> Manifest:
+def build(
+    settings: Settings, *, with_ml: bool = True, full: bool = False, known_before: datetime | None = None
+) -> Manifest:
     """Make a new snapshot of the lake and the workspace and publish it; return its manifest.
 
     A build whose inputs equal an existing one's is made current as it is, unless `full`. Readers keep their build
-    until they open a new one. Heuristics that failed are named in the manifest's reports.
+    until they open a new one. Heuristics that failed are named in the manifest's reports. With `known_before` (UTC)
+    the build knows only labels recorded and blocks mined before that moment; it is pinned, and never becomes current.
     """
     lake = Lake(settings.store)
-    commit = lake.head()
+    commit = lake.source_head()
     if commit is None:
         raise StoreError(
             f"the store {settings.store} holds no data yet", "run `intel demo` or `intel ingest files ...`"
         )
     with Workspace(settings.store) as workspace:
-        revision = str(workspace.revision())  # first: a label added in between only makes the next build a new one
-        private = workspace.labels()
-    options = {"ml": str(with_ml)}
-    build_id = name_build(commit.commit_id, revision, code_version(), options)
+        revision = workspace.revision()  # first: a label added in between only makes the next build a new one
+        private, judgements = workspace.labels(), workspace.judgements()
+    record_identities(settings.store)  # of a build that was killed before it could
+    options = {"ml": str(with_ml)} | ({"known_before": known_before.isoformat()} if known_before else {})
+    build_id = name_build(commit.commit_id, str(revision), code_version(), options)
     if not full and any(known.build_id == build_id for known in list_builds(settings.store)):
-        return republish_build(settings.store, build_id)
+        return republish_build(settings.store, build_id, is_current=known_before is None)
     with open_build(settings.store, build_id, memory=settings.memory, threads=settings.threads) as work:
         with _name_failures():
-            lake.attach(work.con, commit)
+            _attach_inputs(work.con, lake, commit, private)
+            if known_before is None:
+                work.con.register("former_members", read_former_members(settings.store))
+            else:
+                limit_lake(work.con, known_before)
+                judgements = limit_judgements(judgements, known_before)
             build_ledger(work.con)
             build_accounts(work.con)
             build_context(work.con)
-            reports = _form_beliefs(work.con, private)
+            resolve_judgements(work.con, judgements, revision)
+            reports = _form_beliefs(work.con, build_id)
         created = datetime.now(UTC).isoformat(timespec="microseconds")
         told = tuple(asdict(report) for report in reports)
-        manifest = Manifest(build_id, created, commit.commit_id, revision, code_version(), options, told)
-        finished = publish_build(settings.store, work, manifest)
+        manifest = Manifest(build_id, created, commit.commit_id, str(revision), code_version(), options, told)
+        finished = publish_build(settings.store, work, manifest, is_current=known_before is None)
+    record_identities(settings.store)
     prune_builds(settings.store)
     return finished
+
+
+def _attach_inputs(con: Connection, lake: Lake, commit: Commit, private: pa.Table) -> None:
+    """Attach what the sources said as of `commit`, private labels, and the newest identity ledger."""
+    lake.attach(con, commit)
+    head = lake.head()
+    lake.attach_table(con, "identity", head.tables.get("identity") if head else None)
+    con.register("private_rows", private)
+    con.execute("create or replace temp table lake_private_labels as from private_rows")
+    con.unregister("private_rows")
+    con.register("former_members", no_former_members())
 
 
 @contextmanager
@@ -318,13 +344,12 @@ def _name_failures() -> Iterator[None]:
         raise StoreError(f"the build stopped: {str(error).splitlines()[0]}", hint) from error
 
 
-def _form_beliefs(con: Connection, private: pa.Table) -> list[RuleReport]:
+def _form_beliefs(con: Connection, build_id: str) -> list[RuleReport]:
     """Labels first, then hygiene and typing, then the heuristics, then who is who."""
-    con.register("private_labels", private)
     con.execute(
         "create or replace temp view labels_in as "
         "select *, 'public' as visibility from lake_labels where retracted_at is null "
-        "union all by name select *, 'private' as visibility from private_labels where retracted_at is null"
+        "union all by name select *, 'private' as visibility from lake_private_labels where retracted_at is null"
     )
     con.execute("create or replace temp view actors_in as from lake_actors")
     resolve_labels(con)
@@ -332,9 +357,11 @@ def _form_beliefs(con: Connection, private: pa.Table) -> list[RuleReport]:
     type_services(con)
     reports = gather_evidence(con)
     build_clusters(con)
+    settle_identities(con, build_id)
     attribute_addresses(con)
+    apply_judgements(con)
     con.execute("drop view labels_in")
-    con.unregister("private_labels")
+    con.unregister("former_members")
     return reports
 
 

@@ -86,10 +86,22 @@ def make_section(title: str, body: RenderableType | None, note: str = "") -> Gro
     return Group(head, Padding(body if body is not None else Text("none", "dim"), (0, 0, 0, 2)))
 
 
-def _list_section(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], note: str = "") -> Group:
+def make_list_section(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], note: str = "") -> Group:
+    """Return a titled table of the first 15 rows; the title says how many there are."""
     more = f"first {_SHOWN} of {len(rows):,}, the others with --json" if len(rows) > _SHOWN else ""
     body = make_table(columns, rows[:_SHOWN]) if rows else None
     return make_section(title, body, "; ".join(part for part in (note, more) if part))
+
+
+def make_judgements_section(judgements: Sequence[Mapping[str, Any]]) -> Group:
+    """Return what people judged, each with its state in words."""
+    rows = []
+    for row in judgements:
+        told = _join([f"because {row['because']}", row["effect"]])
+        entry = _make_entry(f"{row['left']} and {row['right']}", told)
+        marks = (f"#{row['judgement_id']}", row["verdict"], row["state"])
+        rows.append((*marks, entry, row["made_by"] or "", format_day(row["made_at"])))
+    return make_list_section("Judgements", ("", "verdict", "state", "of", "by", "=on"), rows, "private to this store")
 
 
 # ------------------------------------------------------------------------------------------------ the profile
@@ -103,8 +115,9 @@ def render_profile(profile: Profile) -> Group:
         _render_holdings(profile),
         _render_counterparties(profile),
         _render_usage(profile),
-        _evidence_section("Evidence", profile.evidence, is_brief=profile.subject["kind"] == "entity"),
+        make_evidence_section("Evidence", profile.evidence, is_brief=profile.subject["kind"] == "entity"),
         _render_labels(profile),
+        *([make_judgements_section(profile.extra["judgements"])] if profile.extra["judgements"] else []),
         make_section("Coverage", _summarise_coverage(profile.coverage["chains"])),
         make_section("Caveats", Group(*(_make_bullet(text) for text in profile.caveats))),
     )
@@ -180,7 +193,7 @@ def _render_holdings(profile: Profile) -> Group:
     ]  # fmt: skip
     known = [item.value_usd for item in profile.holdings if item.value_usd is not None and "spam" not in item.flags]
     note = f"{profile.holdings_title}, {format_usd(sum(known))} USD" if known else profile.holdings_title
-    return _list_section("Holdings", ("token", "chain", ">amount", ">USD", "flags"), rows, note)
+    return make_list_section("Holdings", ("token", "chain", ">amount", ">USD", "flags"), rows, note)
 
 
 def _render_counterparties(profile: Profile) -> Group:
@@ -189,7 +202,7 @@ def _render_counterparties(profile: Profile) -> Group:
          item.transfers)
         for item in profile.counterparties
     ]  # fmt: skip
-    return _list_section("Counterparties", ("who", "category", "known", ">in USD", ">out USD", ">transfers"), rows)
+    return make_list_section("Counterparties", ("who", "category", "known", ">in USD", ">out USD", ">transfers"), rows)
 
 
 def _render_usage(profile: Profile) -> Group:
@@ -199,10 +212,10 @@ def _render_usage(profile: Profile) -> Group:
         for item in profile.exchange_usage
     ]  # fmt: skip
     columns = ("exchange", ">deposits", ">USD", ">withdrawals", ">USD", "=first", "=last")
-    return _list_section("Exchange usage", columns, rows)
+    return make_list_section("Exchange usage", columns, rows)
 
 
-def _evidence_section(title: str, evidence: Sequence[Mapping[str, Any]], *, is_brief: bool = False) -> Group:
+def make_evidence_section(title: str, evidence: Sequence[Mapping[str, Any]], *, is_brief: bool = False) -> Group:
     """Return the evidence; what says the same of other addresses stands in one line, `is_brief`: the same in kind."""
     alike: dict[tuple[object, ...], list[Mapping[str, Any]]] = {}
     for row in evidence:
@@ -216,7 +229,7 @@ def _evidence_section(title: str, evidence: Sequence[Mapping[str, Any]], *, is_b
         count = f", and {len(more):,} alike" if more else ""
         rows.append((weight, _make_entry(row["reason"], f"{relation} by {heuristic}: {ends}{count}")))
     note = "* assumed weight, not measured" if any(row["weight_is_assumed"] for row in evidence) else ""
-    return _list_section(title, (">bits", "why"), rows, note)
+    return make_list_section(title, (">bits", "why"), rows, note)
 
 
 def _make_entry(first: str, second: str, warning: str = "") -> Text:
@@ -234,7 +247,7 @@ def _render_labels(profile: Profile) -> Group:
         flags += ["private"] if row["visibility"] == "private" else []
         entry = _make_entry(_join(named), _join(told), ", ".join(flags))
         rows.append(("" if row["level"] is None else row["level"], entry))
-    return _list_section("Labels", (">level", "claim"), rows, "as their sources make them, level 0 to 100")
+    return make_list_section("Labels", (">level", "claim"), rows, "as their sources make them, level 0 to 100")
 
 
 def _join(parts: Iterable[str | None]) -> str:
@@ -298,27 +311,6 @@ def render_transfers(rows: Sequence[Mapping[str, Any]], *, shows_member: bool, i
     ])  # fmt: skip
 
 
-def render_explanation(found: Mapping[str, Any]) -> Group:
-    """Return why two subjects are linked, or what keeps them apart."""
-    moved = found["transfers"]
-    parts: list[RenderableType] = [
-        Text.assemble((clean_text(found["verdict"]), "bold cyan"), "\n", clean_text(found["answer"])),
-        _evidence_section("Evidence between them", found["evidence"]),
-    ]
-    if found["kept_apart_by"]:
-        parts.append(_evidence_section("Kept apart by", found["kept_apart_by"]))
-    shared = [(row["address"] or row["entity_id"], row["left_reason"], row["right_reason"]) for row in found["shared"]]
-    parts.append(_list_section("Third parties both have evidence with", ("who", "left", "right"), shared))
-    rows = [
-        ("left to right", moved["left_to_right"], format_usd(moved["left_to_right_usd"])),
-        ("right to left", moved["right_to_left"], format_usd(moved["right_to_left_usd"])),
-    ]
-    parts.append(make_section("Transfers between them", make_table(("", ">transfers", ">USD"), rows)))
-    if moved["tx_hashes"]:
-        parts.append(Padding(make_facts([("first of them", " ".join(moved["tx_hashes"][:3]))]), (0, 0, 0, 2)))
-    return Group(*parts)
-
-
 def render_report(report: RunReport) -> Group:
     """Return what a run took in, and what it did not and why."""
     rows = [(name, count) for name, count in report.rows.items()]
@@ -333,7 +325,7 @@ def render_report(report: RunReport) -> Group:
              (issue.value or "")[:60], issue.hint)
             for issue in report.issues
         ]  # fmt: skip
-        parts.append(_list_section("Issues", columns, issues))
+        parts.append(make_list_section("Issues", columns, issues))
     return Group(*parts)
 
 

@@ -45,7 +45,7 @@ def find_status(subject: Subject, profile: Profile) -> str:
     if entity is None:
         return "unknown"
     if entity["visibility"] == "private":
-        return "private"
+        return "judged" if entity["basis"] == ["judgement"] else "private"
     if subject.kind == "entity":
         return "attributed" if entity["kind"] == "anonymous" else "labelled"
     return str(entity["status"] or "labelled")

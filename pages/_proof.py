@@ -12,7 +12,7 @@ from intel.profiler.members import tabulate_members
 from intel.profiler.sheets import sheet_chains, sheet_evidence, sheet_labels
 from intel.store.reader import Reader
 from pages._tables import show_table, show_whole
-from pages._words import plain, say_count, say_words
+from pages._words import STATUS, STATUS_HELP, plain, say_count, say_words
 
 EVIDENCE_COLUMNS = ("reason", "weight_bits", "weight", "left", "relation", "right", "heuristic", "family", "support",
                     "tx_hashes", "first_block", "last_block", "visibility")  # fmt: skip
@@ -66,6 +66,9 @@ def show_evidence_row(row: Mapping[str, Any]) -> None:
                          f"support: {say_count(row['support'])}",
                          f"blocks {say_count(row['first_block'])} to {say_count(row['last_block'])}"):  # fmt: skip
                 st.badge(plain(text), color="gray")
+            if row["relation"] == "possible":
+                word, icon, color, _ = STATUS["possible"]
+                st.badge(word, icon=icon, color=color, help=STATUS_HELP["possible"])  # type: ignore[arg-type]
             if row["visibility"] == "private":
                 st.badge("private", icon=":material/lock:", color="orange")
         st.code(f"{row['left']}\n  {say_words(row['relation'])}\n{row['right']}", language=None)

@@ -19,6 +19,9 @@ STATUS = {
     "attributed": ("Attributed by evidence", ":material/account_tree:", "violet", "▲ attributed"),
     "probable": ("Probably attributed", ":material/contrast:", "violet", "△ probable"),
     "private": ("Private label", ":material/lock:", "orange", "◆ private"),
+    "pending": ("Pending judgement", ":material/pending_actions:", "orange", "◌ pending"),
+    "judged": ("Judgement", ":material/gavel:", "orange", "◆ judged"),
+    "possible": ("Possible", ":material/blur_on:", "gray", "◇ possible"),
     "system": ("Part of the ledger", ":material/settings:", "gray", "● ledger"),
     "unknown": ("Unknown", ":material/help:", "gray", "○ unknown"),
 }
@@ -27,6 +30,9 @@ STATUS_HELP = {
     "attributed": "No source names this address. Evidence in the ledger ties it to the entity; see Evidence.",
     "probable": "Evidence points to this entity, but not firmly enough to count it in.",
     "private": "Said by a user of this store. Not a published claim; it leaves the store only on request.",
+    "pending": "Judged by a user of this store and not yet applied: the next build will. It stays private.",
+    "judged": "Judged by a user of this store and applied by this build. Not a published claim; it stays private.",
+    "possible": "A trace that is shown and never counted: it adds nothing to any sum.",
     "system": "An address of the protocol itself, such as the null address of mints and burns.",
     "unknown": "Nothing in this store says whose this is. Unknown is not clean.",
 }

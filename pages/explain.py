@@ -12,8 +12,10 @@ from intel.profiler.sheets import sheet_evidence_rows, sheet_shared
 from intel.profiler.subjects import resolve_subject
 from intel.store.reader import Reader
 from pages._frame import link_subject, show_page
+from pages._judge import ask_judgement, badge_judgements, show_judgements
 from pages._proof import EVIDENCE_COLUMNS, show_evidence_row
 from pages._tables import show_whole
+from pages._waterfall import badge_standing, show_against, show_path, show_waterfall
 from pages._words import plain, say_count, say_share, say_time, say_usd
 
 VERDICTS = {
@@ -40,22 +42,44 @@ def show_answer(reader: Reader, left: str, right: str) -> None:
     """Show the verdict and every row it rests on."""
     found = explain_link(reader, resolve_subject(reader, left, "probable"), resolve_subject(reader, right, "probable"))
     color, icon = VERDICTS.get(found["verdict"], ("gray", ":material/help:"))
-    st.badge(found["verdict"].capitalize(), icon=icon, color=color)
+    with st.container(horizontal=True, gap="small"):
+        st.badge(found["verdict"].capitalize(), icon=icon, color=color)
+        badge_judgements(found["judgements"])
     st.subheader(plain(found["answer"]))
     for column, side in zip(st.columns(2, gap="large"), ("left", "right"), strict=True):
         with column:
             show_side(found[side])
+    show_judgements(reader, found["judgements"])
+    ask_judgement(reader, left, right)
+    if found["waterfall"]:
+        show_waterfall(found["waterfall"], found["verdict"])
+    if found["path"]:
+        show_path(found["path"])
+    show_against(found)
     show_direct(found["transfers"])
     show_rows(found, left, right)
+    for text in found["caveats"]:
+        st.caption(plain(text))
 
 
 def show_side(side: Mapping[str, Any]) -> None:
-    """Show who one of the two is."""
+    """Show who one of the two is, and how that is known."""
     link_subject(side["entity_id"] if side["kind"] == "entity" else side["name"], side["name"], ":material/badge:")
     if side["kind"] == "address" and not side["attributions"]:
         st.caption("Nobody is known to own it; unknown is not clean.")
     for row in side["attributions"][:3]:
+        with st.container(horizontal=True, gap="small"):
+            badge_standing(row["visibility"], find_standing(row))
         st.caption(plain(f"{row['entity_id']}, confidence {say_share(row['confidence'])}: {row['reason']}"))
+
+
+def find_standing(row: Mapping[str, Any]) -> str:
+    """Return how an attribution came about: labelled, judged, attributed or probable."""
+    if row["status"] == "labelled":
+        return "labelled"
+    if row["basis"] == ["judgement"]:
+        return "judged"
+    return "attributed" if row["tier"] == "confirmed" else "probable"
 
 
 def show_direct(moved: Mapping[str, Any]) -> None:

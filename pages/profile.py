@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 import streamlit as st
 
 from intel.model import Profile, Subject
+from intel.profiler.judge import list_judgements_about
 from intel.profiler.postings import Window, parse_window
 from intel.profiler.profile import build_profile
 from intel.profiler.subjects import resolve_subject
@@ -15,6 +16,7 @@ from pages._ask import ask_subject
 from pages._dealings import show_counterparties, show_exchanges, show_holdings
 from pages._frame import show_page
 from pages._header import show_caveats, show_figures, show_header
+from pages._judge import show_judgements
 from pages._proof import show_coverage, show_evidence, show_labels, show_members
 from pages._transfers import show_transfers
 
@@ -65,6 +67,8 @@ def show_subject(reader: Reader, text: str) -> None:
     subject, profile = load_profile(reader, reader.build_id, text, tier, window)
     with slot:
         show_header(reader, subject, profile)
+        # Read anew each time: what was judged a moment ago is not in the kept profile.
+        show_judgements(reader, list_judgements_about(reader, [subject])[0])
         show_figures(profile)
         show_caveats(profile)
     names = [name for name in TABS if name != "Addresses" or subject.kind == "entity"]

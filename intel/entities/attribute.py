@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from intel.entities.combine import score_evidence
+from intel.entities.reach import attribute_by_paths
 from intel.sources.categories import load_trust_scale
 from intel.store import Connection
 
 CONFIRMED_LEVEL = 50  # TagPack "trusted provider"
-CONFIRMED = 0.95  # SCIENCE.md C4: tau for an exchange deposit
-PROBABLE = 0.8  # below this the answer is "unknown"
+PROBABLE = 0.8  # below this the answer is "unknown"; what is confirmed, by role: reach.TAU
 MIN_LEAD = 8.0  # the best owner must be three bits ahead of any other named one
 UNLISTED = "unlisted"  # the rival that is always there: an owner nobody has labelled
 
@@ -92,114 +91,82 @@ from (
 order by r.chain, r.address, r.visibility
 """
 
-# One step from an anchor: the label's probability times the evidence's, so never above the label's. The label is the
-# surest one among the wallets that the address paid, or the owner's surest where it paid none itself. Where a private
-# row speaks, the public claims compete with it in the private layer.
-_ATTRIBUTED = """
-insert into beliefs.attributions by name
-with wallets as (
-    select a.address_id, a.entity_id, a.confidence, a.level, a.visibility
-    from beliefs.anchors a
-    where coalesce(a.rival_level, -1) < a.level
-    qualify row_number() over (partition by a.address_id order by a.visibility desc) = 1
-),
-owners as (
-    select entity_id, max(confidence) as confidence, max(level) as level from wallets group by entity_id
-),
-paid as (
-    select t.sender_id as address_id, w.entity_id, max(w.confidence) as confidence, max(w.level) as level
-    from facts.transfers t
-    join wallets w on w.address_id = t.receiver_id
-    where t.sender_id in (select left_id from evidence_scores where relation in ('deposit_of', 'controls'))
-    group by t.sender_id, w.entity_id
-),
-scores as (
-    select *, visibility as origin from evidence_scores where relation in ('deposit_of', 'controls')
-    union all
-    select s.* replace ('private' as visibility), 'public' as origin
-    from evidence_scores s
-    where s.visibility = 'public' and s.relation in ('deposit_of', 'controls')
-        and s.left_id in (select left_id from evidence_scores where visibility = 'private')
-        and not exists (
-            select 1 from evidence_scores p
-            where p.visibility = 'private' and p.left_id = s.left_id and p.right_entity = s.right_entity
-                and p.relation = s.relation
-        )
-),
-claims as (
-    select
-        s.left_id as address_id, s.right_entity as entity_id, s.visibility, s.relation, s.basis, s.reason, s.origin,
-        s.probability, coalesce(p.confidence, o.confidence) as label_confidence, coalesce(p.level, o.level) as level
-    from scores s
-    join owners o on o.entity_id = s.right_entity
-    left join paid p on p.address_id = s.left_id and p.entity_id = s.right_entity
-),
-ranked as (
-    select
-        c.*, row_number() over claim as place, lead(c.entity_id) over claim as rival,
-        lead(c.probability) over claim as rival_probability
-    from claims c
-    window claim as (partition by c.address_id, c.visibility order by c.probability desc, c.entity_id, c.relation)
-)
-select
-    d.chain, d.address, r.address_id, r.entity_id, round(r.label_confidence * r.probability, 4) as confidence,
-    'attributed' as status, case when r.relation = 'deposit_of' then 'exchange_deposit' else 'gas_supplier' end as role,
-    case when r.probability >= $confirmed and r.level >= $level then 'confirmed' else 'probable' end as tier,
-    r.basis, r.reason, case when r.rival_probability > 1 - r.probability then r.rival else $unlisted end
-        as rival_entity_id,
-    round(greatest(1 - r.label_confidence * r.probability, coalesce(r.rival_probability, 0.0)), 4) as rival_confidence,
-    r.visibility
-from ranked r
-join facts.addresses d on d.address_id = r.address_id
-where r.place = 1
-    and r.origin = r.visibility
-    and r.probability >= $probable
-    and (r.rival is null or r.rival = r.entity_id or r.probability >= $lead * r.rival_probability)
-    and not exists (
-        select 1 from beliefs.attributions b where b.address_id = r.address_id and b.visibility = r.visibility
-    )
-order by r.address_id, r.visibility
-"""
-
+# Members of a group go by its owner; the reason is their strongest link to another member. What labels inside the group
+# say against its owner stays as the rival, and keeps the members from being confirmed.
 _CLUSTERED = """
 insert into beliefs.attributions by name
-with links as (
-    select left_id as address_id, visibility, probability, basis, reason from evidence_scores
+with pairs as (
+    select left_id as address_id, right_id as other_id, visibility, probability, basis, reason
+    from beliefs.links
     where relation = 'same_controller'
     union all
-    select right_id, visibility, probability, basis, reason from evidence_scores where relation = 'same_controller'
+    select right_id, left_id, visibility, probability, basis, reason
+    from beliefs.links
+    where relation = 'same_controller'
 ),
 best as (
-    select address_id, max(probability) as probability,
-        arg_min(struct_pack(basis := basis, reason := reason), (-probability, reason)) as link
-    from links
-    group by address_id
+    select c.address_id, c.visibility, max(p.probability) as probability,
+        arg_min(struct_pack(basis := p.basis, reason := p.reason), (-p.probability, p.reason, p.other_id)) as link
+    from beliefs.clusters c
+    join pairs p on p.address_id = c.address_id and (p.visibility = 'public' or c.visibility = 'private')
+    join beliefs.clusters o on o.address_id = p.other_id and o.cluster_id = c.cluster_id and o.visibility = c.visibility
+    group by c.address_id, c.visibility
+),
+owners as (
+    select c.cluster_id, c.visibility, a.entity_id, max(a.level) as level, max(a.confidence) as confidence,
+        row_number() over (
+            partition by c.cluster_id, c.visibility, a.entity_id = c.cluster_id
+            order by max(a.level) desc, max(a.confidence) desc, a.entity_id
+        ) as place
+    from beliefs.clusters c
+    join beliefs.anchors a on a.address_id = c.address_id and (a.visibility = 'public' or c.visibility = 'private')
+    group by c.cluster_id, c.visibility, a.entity_id
 )
 select
-    d.chain, d.address, c.address_id, c.cluster_id as entity_id, round(b.probability, 4) as confidence,
-    'attributed' as status, c.tier, b.link.basis as basis, b.link.reason as reason, $unlisted as rival_entity_id,
-    round(1 - b.probability, 4) as rival_confidence, c.visibility
+    d.chain, d.address, c.address_id, c.cluster_id as entity_id,
+    -- Only a judgement joins an address that no link does.
+    round(coalesce(b.probability, $judged) * coalesce(n.confidence, 1.0), 4) as confidence, 'attributed' as status,
+    case when coalesce(n.level, $level) >= $level and coalesce(r.level, 0) < $level then c.tier else 'probable' end
+        as tier,
+    coalesce(b.link.basis, ['judgement']) as basis,
+    coalesce(b.link.reason, 'Judged to have one owner with another address of its group') as reason,
+    coalesce(r.entity_id, $unlisted) as rival_entity_id,
+    round(1 - coalesce(b.probability, $judged) * coalesce(n.confidence, 1.0), 4) as rival_confidence,
+    false as is_calibrated, c.visibility
 from beliefs.clusters c
 join facts.addresses d on d.address_id = c.address_id
-join best b on b.address_id = c.address_id
+left join best b on b.address_id = c.address_id and b.visibility = c.visibility
+left join owners n on n.cluster_id = c.cluster_id and n.visibility = c.visibility and n.entity_id = c.cluster_id
+left join owners r on r.cluster_id = c.cluster_id and r.visibility = c.visibility and r.entity_id <> c.cluster_id
+    and r.place = 1
 where not exists (
-    select 1 from beliefs.attributions a where a.address_id = c.address_id and a.visibility = c.visibility
+    select 1 from beliefs.attributions a
+    where a.address_id = c.address_id and a.visibility in (c.visibility, 'public')
+        and (a.visibility = c.visibility or a.status = 'labelled')
 )
 order by c.address_id, c.visibility
 """
 
-# What each named owner holds is a cluster too, under the owner's slug.
+# What each named owner holds is a cluster too, under the owner's slug; what only private rows add makes no public one.
 _NAMED_CLUSTERS = """
 insert into beliefs.clusters by name
+with sizes as (
+    select a.entity_id, count(distinct a.address_id) as addresses,
+        count(distinct case when a.visibility = 'public' then a.address_id end) as public_addresses
+    from beliefs.attributions a
+    where a.address_id is not null
+    group by a.entity_id
+)
 select a.entity_id as cluster_id, a.address_id, a.tier, a.visibility
 from beliefs.attributions a
 join beliefs.entities e on e.entity_id = a.entity_id
+join sizes s on s.entity_id = a.entity_id
 where e.kind = 'owner' and a.address_id is not null
+    and case when a.visibility = 'public' then s.public_addresses else s.addresses end > 1
     and not exists (
         select 1 from beliefs.clusters c where c.address_id = a.address_id and c.visibility = a.visibility
     )
-qualify count(*) over (partition by a.entity_id) > 1
-order by a.entity_id, a.address_id
+order by a.entity_id, a.address_id, a.visibility
 """
 
 # A probability stands only where it was measured: none is, so far.
@@ -227,10 +194,9 @@ order by address_id, role
 def attribute_addresses(con: Connection) -> None:
     """Fill beliefs.attributions and beliefs.roles, and add the named owners' addresses to beliefs.clusters.
 
-    Labelled addresses first; then, one step from a label, what the rules found; then members of anonymous groups.
-    One row per address and visibility; an address without a row is unknown.
+    Labelled addresses first; then what labels reach over the links of the rules; then the other members of groups.
+    One row per address and visibility; an address without a row is unknown. Reads beliefs.links, filled before.
     """
-    score_evidence(con)
     labels = {"level": CONFIRMED_LEVEL, "unlisted": UNLISTED}
     con.execute(_LABELLED.format(role=_ROLE.format(category="a.category", role="a.role")), labels)
     scale = load_trust_scale()
@@ -244,7 +210,7 @@ def attribute_addresses(con: Connection) -> None:
             "ceilings": [row[2] for row in scale.levels],
         },
     )
-    con.execute(_ATTRIBUTED, labels | {"confirmed": CONFIRMED, "probable": PROBABLE, "lead": MIN_LEAD})
-    con.execute(_CLUSTERED, {"unlisted": UNLISTED})
+    attribute_by_paths(con, labels | {"probable": PROBABLE, "lead": MIN_LEAD})
+    con.execute(_CLUSTERED, labels | {"judged": scale.levels[0][1]})
     con.execute(_NAMED_CLUSTERS)
     con.execute(_ROLES)

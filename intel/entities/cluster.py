@@ -3,174 +3,156 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from intel.entities.candidates import Candidates, read_candidates
 from intel.entities.combine import score_evidence
+from intel.entities.merges import Group, record_disputes, record_groups
+from intel.entities.merging import Clustering, make_guard, merge_evidence
+from intel.heuristics import ALL, Heuristic
 from intel.store import Connection
 
 Ids = npt.NDArray[np.int64]
 
-PROBABLE = 0.8  # a pair below this opens no merge
-CONFIRMED = 0.98  # SCIENCE.md C4: tau for a person
-
-# Services grow by attribution (attribute.py), never by merging, so no pair with a service end comes in.
-_PAIRS = """
-select s.left_id, s.right_id, s.probability, s.visibility
-from evidence_scores s
-join facts.addresses l on l.address_id = s.left_id
-join facts.addresses r on r.address_id = s.right_id
-where s.relation = 'same_controller'
-    and s.probability >= $threshold
-    and (s.visibility = 'public' or $layer = 'private')
-    and not exists (select 1 from beliefs.services v where v.address_id in (s.left_id, s.right_id))
-order by s.probability desc, l.address, r.address, l.chain, r.chain, s.visibility desc
-"""
-
-_OWNERS = """
-select a.address_id, min(a.entity_id) as entity_id
-from beliefs.anchors a
-join beliefs.entities e on e.entity_id = a.entity_id
-where e.kind = 'owner' and (a.visibility = 'public' or $layer = 'private')
-group by a.address_id
-having min(a.entity_id) = max(a.entity_id)
-order by a.address_id
+# Whether the private layer can differ from the public one at all.
+_HAS_PRIVATE = """
+select
+    exists (
+        select 1 from beliefs.evidence
+        where visibility = 'private' and relation in ('same_controller', 'cannot_link')
+    )
+    or exists (select 1 from beliefs.judgements where left_id is not null and right_id is not null)
+    or exists (
+        select 1 from beliefs.anchors a
+        where a.visibility = 'private'
+            and exists (select 1 from weighed_rows w where a.address_id in (w.left_id, w.right_id)
+                and w.relation = 'same_controller')
+    )
 """
 
 
-def build_clusters(con: Connection) -> None:
-    """Fill beliefs.clusters with groups of two or more, and beliefs.entities with one anonymous owner per group.
+def build_clusters(con: Connection, rules: Sequence[Heuristic] = ALL) -> None:
+    """Fill beliefs.links, clusters, merges and disputes, and beliefs.entities with one owner per unnamed group.
 
-    Reads beliefs.evidence, services and anchors. A group that holds a labelled address goes by its owner's slug, any
-    other by `anon-` and a hash of its lowest chain and address; two different owners are never united.
+    Reads beliefs.evidence, services, anchors and judgements. A group that holds a labelled address goes by the slug
+    of the strongest label, any other by `anon-` and a hash of its lowest chain and address. The private layer holds
+    only groups that are not the public layer's.
     """
-    score_evidence(con)
-    for layer in ("public", "private"):
-        _insert_layer(con, layer)
+    score_evidence(con, rules)
+    for table in ("clusters", "merges", "disputes"):
+        con.execute(f"delete from beliefs.{table}")
+    candidates, found = _cluster_layer(con, "public")
+    record_disputes(con, "public", candidates, found)
+    _record_layer(con, "public", (candidates, found), np.bincount(found.first)[found.first] > 1)
+    if con.execute(_HAS_PRIVATE).fetchall()[0][0]:
+        overlay, changed = _cluster_layer(con, "private")
+        record_disputes(con, "private", overlay, changed)
+        is_new = _find_changes((candidates, found), (overlay, changed))
+        _record_layer(con, "private", (overlay, changed), is_new)
+    con.execute("drop table weighed_rows")
     con.execute(
         """
         insert into beliefs.entities by name
         select
             c.cluster_id as entity_id, 'Unnamed owner of ' || min(a.address) as name, 'anonymous' as kind,
-            false as is_custodial, max(c.visibility) as visibility
+            false as is_custodial, case when min(c.visibility) = 'private' then 'private' else 'public' end
+                as visibility
         from beliefs.clusters c
         join facts.addresses a on a.address_id = c.address_id
         where starts_with(c.cluster_id, 'anon-')
         group by c.cluster_id
+        order by c.cluster_id
         """
     )
 
 
-def _insert_layer(con: Connection, layer: str) -> None:
-    """Unite the pairs that `layer` may see; the private layer keeps the groups that a private row helped to make."""
-    pairs = con.execute(_PAIRS, {"threshold": PROBABLE, "layer": layer}).fetchnumpy()
-    if len(pairs["left_id"]) == 0 or (layer == "private" and "private" not in pairs["visibility"]):
-        return
-    ids, ends = np.unique(np.concatenate([pairs["left_id"], pairs["right_id"]]), return_inverse=True)
-    half = len(pairs["left_id"])
-    left, right = ends[:half].astype(np.int64), ends[half:].astype(np.int64)
-    owners, slugs = _read_owners(con, layer, ids)
-    roots = unite_with_veto(left, right, owners)
-    united = roots[left] == roots[right]
-    weakest = np.ones(len(ids))
-    np.minimum.at(weakest, roots[left[united]], np.asarray(pairs["probability"])[united])
-    keep = np.bincount(roots, minlength=len(ids))[roots] > 1
-    if layer == "private":
-        touched = np.zeros(len(ids), dtype=bool)
-        touched[roots[left[united & (np.asarray(pairs["visibility"]) == "private")]]] = True
-        keep &= touched[roots]
-    owner_of_root = np.full(len(ids), -1, dtype=np.int64)
-    np.maximum.at(owner_of_root, roots, owners)
-    _insert_groups(con, layer, ids[keep], roots[keep], (weakest >= CONFIRMED, owner_of_root, slugs))
+def _cluster_layer(con: Connection, layer: str) -> tuple[Candidates, Clustering]:
+    candidates = read_candidates(con, layer)
+    nodes = len(candidates.address_ids)
+    return candidates, merge_evidence(nodes, candidates.evidence, candidates.constraints, make_guard())
 
 
-def _read_owners(con: Connection, layer: str, ids: Ids) -> tuple[Ids, list[str]]:
-    """Return for each id the number of its labelled owner, or -1, and the slugs by that number."""
-    rows = con.execute(_OWNERS, {"layer": layer}).fetchnumpy()
-    slugs = sorted(set(rows["entity_id"]))
-    numbers = {slug: number for number, slug in enumerate(slugs)}
-    owners = np.full(len(ids), -1, dtype=np.int64)
-    labelled = np.asarray(rows["address_id"], dtype=np.int64)
-    places = np.minimum(np.searchsorted(ids, labelled), len(ids) - 1)
-    for place, address_id, slug in zip(places, labelled, rows["entity_id"], strict=True):
-        if ids[place] == address_id:
-            owners[place] = numbers[slug]
-    return owners, slugs
-
-
-def _insert_groups(
-    con: Connection, layer: str, ids: Ids, roots: Ids, facts: tuple[npt.NDArray[np.bool_], Ids, list[str]]
+def _record_layer(
+    con: Connection, layer: str, result: tuple[Candidates, Clustering], is_kept: npt.NDArray[np.bool_]
 ) -> None:
-    is_confirmed, owner_of_root, slugs = facts
+    candidates, found = result
+    names = _name_groups(con, candidates, found.first, is_kept)
+    record_groups(con, Group(layer, is_kept, names), candidates, found)
+
+
+def _find_changes(
+    public: tuple[Candidates, Clustering], private: tuple[Candidates, Clustering]
+) -> npt.NDArray[np.bool_]:
+    """Tell which nodes of the private layer are in a group whose members, tiers or name the public layer lacks."""
+    candidates, found = public
+    overlay, changed = private
+
+    def list_groups(ids: Ids, result: Clustering, slugs: dict[int, str]) -> dict[int, frozenset[tuple[int, bool, str]]]:
+        members: dict[int, list[tuple[int, bool, str]]] = {}
+        for node in np.flatnonzero(np.bincount(result.first, minlength=len(ids))[result.first] > 1).tolist():
+            told = (int(ids[node]), bool(result.is_confirmed[node]), slugs.get(node, ""))
+            members.setdefault(int(result.first[node]), []).append(told)
+        return {first: frozenset(group) for first, group in members.items()}
+
+    known = set(list_groups(candidates.address_ids, found, _list_slugs(candidates)).values())
+    groups = list_groups(overlay.address_ids, changed, _list_slugs(overlay))
+    fresh = np.array([first for first, group in groups.items() if group not in known], dtype=np.int64)
+    return np.isin(changed.first, fresh)
+
+
+def _list_slugs(candidates: Candidates) -> dict[int, str]:
+    return dict(zip(candidates.constraints.label_node.tolist(), candidates.slugs, strict=True))
+
+
+def _name_groups(con: Connection, candidates: Candidates, first: Ids, is_kept: npt.NDArray[np.bool_]) -> dict[int, str]:
+    """Return the name of each kept group by its lowest node: the strongest label's owner, or a minted id."""
+    nodes = np.flatnonzero(is_kept)
     con.execute(
         "create or replace temp table grouped as select unnest($ids::bigint[]) as address_id, "
-        "unnest($roots::bigint[]) as root",
-        {"ids": ids.tolist(), "roots": roots.tolist()},
+        "unnest($firsts::bigint[]) as first_node",
+        {"ids": candidates.address_ids[nodes].tolist(), "firsts": first[nodes].tolist()},
     )
-    firsts = con.execute(
+    lowest = con.execute(
         """
-        select g.root, min(a.chain || ':' || a.address)
+        select g.first_node, min(a.chain || ':' || a.address)
         from grouped g
         join facts.addresses a on a.address_id = g.address_id
-        group by g.root
-        order by g.root
+        group by g.first_node
+        order by g.first_node
         """
     ).fetchall()
-    names = [slugs[owner] if (owner := owner_of_root[root]) >= 0 else mint_id(first) for root, first in firsts]
-    con.execute(
-        """
-        insert into beliefs.clusters by name
-        select n.cluster_id, g.address_id, n.tier, $layer as visibility
-        from grouped g
-        join (
-            select unnest($roots::bigint[]) as root, unnest($names::varchar[]) as cluster_id,
-                unnest($tiers::varchar[]) as tier
-        ) n on n.root = g.root
-        order by n.cluster_id, g.address_id
-        """,
-        {
-            "roots": [root for root, _ in firsts],
-            "names": names,
-            "tiers": ["confirmed" if is_confirmed[root] else "probable" for root, _ in firsts],
-            "layer": layer,
-        },
-    )
+    con.execute("drop table grouped")
+    names = {int(node): mint_id(text) for node, text in lowest}
+    return names | {group: slug for group, slug in _name_owners(candidates, first).items() if group in names}
+
+
+def _name_owners(candidates: Candidates, first: Ids) -> dict[int, str]:
+    """Return the owner that the labels of a group name, odds added up; none where an unrelated owner has as much.
+
+    So one wrong label does not rename a group of several right ones; it stays a dispute, and a rival.
+    """
+    claims = candidates.constraints
+    # Hundredths of a bit: whole numbers add up to the same in any order.
+    bits = np.rint(100 * np.log2(claims.confidence / np.maximum(1 - claims.confidence, 1e-6))).astype(np.int64)
+    voices: dict[int, dict[int, int]] = {}
+    spoken: dict[tuple[int, int], tuple[int, int, str]] = {}
+    for label, slug in enumerate(candidates.slugs):
+        group, owner = int(first[claims.label_node[label]]), int(claims.owner[label])
+        voices.setdefault(group, {}).setdefault(owner, 0)
+        voices[group][owner] += max(1, int(bits[label]))
+        told = (-int(claims.level[label]), -int(bits[label]), slug)
+        spoken[group, owner] = min(spoken.get((group, owner), told), told)
+    names = {}
+    for group, owners in voices.items():
+        loudest = max(owners, key=lambda owner: owners[owner])
+        if sum(total == owners[loudest] for total in owners.values()) == 1:
+            names[group] = spoken[group, loudest][2]
+    return names
 
 
 def mint_id(first: str) -> str:
     """Return the id of an anonymous entity from its lowest `chain:address`, the same in every build."""
     return "anon-" + hashlib.sha256(first.encode()).hexdigest()[:16]
-
-
-@numba.njit(cache=True)
-def unite_with_veto(left: Ids, right: Ids, owners: Ids) -> Ids:
-    """Unite pairs in the given order unless both sides have different owners; return the root of every node.
-
-    `owners` holds one number per node, -1 for none; `left` and `right` are node numbers. Near-linear in pairs.
-    """
-    parent = np.arange(len(owners))
-    size = np.ones(len(owners), dtype=np.int64)
-    owner = owners.copy()
-    for pair in range(len(left)):
-        a, b = left[pair], right[pair]
-        while parent[a] != a:
-            parent[a] = parent[parent[a]]
-            a = parent[a]
-        while parent[b] != b:
-            parent[b] = parent[parent[b]]
-            b = parent[b]
-        if a == b or (owner[a] >= 0 and owner[b] >= 0 and owner[a] != owner[b]):
-            continue
-        if size[a] < size[b]:
-            a, b = b, a
-        parent[b] = a
-        size[a] += size[b]
-        owner[a] = max(owner[a], owner[b])
-    for node in range(len(parent)):
-        root = node
-        while parent[root] != root:
-            root = parent[root]
-        parent[node] = root
-    return parent

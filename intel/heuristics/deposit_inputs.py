@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-# Unlabelled addresses, no services, all of whose sends go to wallets of one exchange. Hubs stay in: anybody can
-# make an address look like a hub by dusting it, and the rules count genuine senders themselves.
+# Unlabelled addresses, no services, all of whose sends go to wallets of one exchange, its departments counted as one.
+# Between departments the address is named after the organisation at the top.
 DEPOSIT_CANDIDATES = """
 with senders as (
     select distinct t.sender_id as address_id
     from clean_transfers t
     join exchange_wallets w on w.address_id = t.receiver_id
-    where not exists (select 1 from beliefs.anchors a where a.address_id = t.sender_id)
+    where not exists (select 1 from beliefs.anchors a where a.address_id = t.sender_id and a.visibility = 'public')
+        and not exists (select 1 from exchange_wallets x where x.address_id = t.sender_id and x.visibility = 'public')
         and not exists (
             select 1 from beliefs.services s where s.address_id = t.sender_id and s.kind not in ('contract', 'hub')
         )
@@ -24,18 +25,25 @@ sends as (
     select t.sender_id as address_id, t.receiver_id
     from clean_transfers t
     where t.sender_id in (select address_id from senders)
+),
+owned as (
+    select
+        s.address_id, min(w.root_id) as root_id,
+        case when min(w.entity_id) = max(w.entity_id) then min(w.entity_id) else min(w.root_id) end as entity_id,
+        min(w.visibility) as visibility, min(w.bits) as wallet_bits, count(*) as sends
+    from sends s
+    left join exchange_wallets w on w.address_id = s.receiver_id
+    where s.address_id not in (select address_id from callers)
+    group by s.address_id
+    having count(*) = count(w.entity_id) and min(w.root_id) = max(w.root_id)
 )
 select
-    s.address_id, min(w.entity_id) as entity_id, min(w.name) as name, min(w.visibility) as visibility,
-    count(*) as sends, min(a.chain) as chain, min(a.address) as address,
-    case when min(c.chain) is null then false else true end as is_whole
-from sends s
-join facts.addresses a on a.address_id = s.address_id
-left join exchange_wallets w on w.address_id = s.receiver_id
+    o.address_id, o.entity_id, o.root_id, coalesce(e.name, o.entity_id) as name, o.visibility, o.wallet_bits, o.sends,
+    a.chain, a.address, case when c.chain is null then false else true end as is_whole
+from owned o
+join facts.addresses a on a.address_id = o.address_id
+left join beliefs.entities e on e.entity_id = o.entity_id
 left join whole_chains c on c.chain = a.chain
-where s.address_id not in (select address_id from callers)
-group by s.address_id
-having count(*) = count(w.entity_id) and min(w.entity_id) = max(w.entity_id)
 """
 
 # The fee of each transaction a candidate paid for, from the ledger's fee rows or else from the transaction. Only a
@@ -78,4 +86,19 @@ select
 from facts.transfers t
 join beliefs.transfer_flags f on f.transfer_id = t.transfer_id
 where f.flag = 'dust' and t.receiver_id in (select address_id from deposit_candidates)
+"""
+
+# When a candidate sent, and the transactions of its first twenty sends.
+DEPOSIT_SPANS = """
+select
+    address_id, list_sort(list(distinct tx_hash) filter (where nth <= 20)) as tx_hashes,
+    min(block_number) as first_block, max(block_number) as last_block, min(block_time) as first_time
+from (
+    select
+        m.address_id, m.tx_hash, m.block_number, m.block_time,
+        row_number() over (partition by m.address_id order by m.transfer_id) as nth
+    from deposit_moves m
+    where m.direction = 'out'
+) sends
+group by address_id
 """

@@ -50,8 +50,8 @@ payments as (
         and date_diff('second', s.block_time, s.sweep_time) <= $max_seconds
         and coalesce(a.is_contract, false) = false
         and not exists (select 1 from beliefs.services v where v.address_id = s.user_id)
-        and not exists (select 1 from beliefs.anchors b where b.address_id = s.user_id)
-        and not exists (select 1 from known_deposits k where k.address_id = s.user_id)
+        and not exists (select 1 from beliefs.anchors b where b.address_id = s.user_id and b.visibility = 'public')
+        and not exists (select 1 from known_deposits k where k.address_id = s.user_id and k.visibility = 'public')
 ),
 users as (
     select

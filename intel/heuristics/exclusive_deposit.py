@@ -1,6 +1,6 @@
 """Which addresses only ever pass on what they receive, soon and in full, to one exchange?
 
-Reads: deposit_candidates, deposit_moves, exchange_wallets, facts.assets.
+Reads: deposit_candidates, deposit_moves, deposit_spans, exchange_wallets, facts.assets.
 Requires: transfers, exchange_wallets. "Only" counts fully where coverage proves the whole history of the chain
     (native and token transfers), else the weight is capped at `partial_weight_bits`.
 Returns: deposit_of, address -> exchange, one row per address with two full sweeps or more, most of all its
@@ -20,11 +20,10 @@ _SQL = """
 with sources as (
     select
         m.address_id, count(distinct m.counterparty_id) as senders,
-        count(distinct case when w.entity_id is null or w.entity_id <> c.entity_id then m.counterparty_id end)
-            as outsiders
+        count(case when coalesce(w.root_id, '') <> c.root_id then 1 end) as from_others, count(*) as payments
     from deposit_moves m
     join deposit_candidates c on c.address_id = m.address_id
-    left join exchange_wallets w on w.address_id = m.counterparty_id
+    left join exchange_wallets w on w.address_id = m.counterparty_id and w.visibility in ('public', c.visibility)
     where m.direction = 'in'
     group by m.address_id
 ),
@@ -37,7 +36,7 @@ numbered as (
         ) - case when m.direction = 'out' then 1 else 0 end as sweep
     from deposit_moves m
     join sources s on s.address_id = m.address_id
-    where s.senders <= $max_senders and s.outsiders > 0 and m.value_raw is not null
+    where s.senders <= $max_senders and 2 * s.from_others >= s.payments and m.value_raw is not null
 ),
 timed as (
     select
@@ -71,25 +70,14 @@ judged as (
 chosen as (
     select * from judged
     where full_sweeps >= $min_sweeps and 2 * full_sweeps > all_sweeps and 2 * quick_sweeps > full_sweeps
-),
-sends as (
-    select
-        m.address_id, m.tx_hash, m.block_number, m.block_time,
-        row_number() over (partition by m.address_id order by m.transfer_id) as nth
-    from deposit_moves m
-    where m.direction = 'out' and m.address_id in (select address_id from chosen)
-),
-spans as (
-    select
-        address_id, list_sort(list(distinct tx_hash) filter (where nth <= 20)) as tx_hashes,
-        min(block_number) as first_block, max(block_number) as last_block, min(block_time) as first_time
-    from sends
-    group by address_id
 )
 select
     c.address_id as left_id, cast(null as bigint) as right_id, c.entity_id as right_entity,
     'deposit_of' as relation, 'deposit ' || c.chain || ':' || c.address as event,
-    case when c.is_whole then cast($weight_bits as double) else cast($partial_weight_bits as double) end as weight_bits,
+    least(
+        case when c.is_whole then cast($weight_bits as double) else cast($partial_weight_bits as double) end,
+        c.wallet_bits
+    ) as weight_bits,
     j.full_sweeps as support, p.tx_hashes, p.first_block, p.last_block, p.first_time as valid_from,
     cast(null as timestamp) as valid_to, c.visibility,
     'All ' || cast(c.sends as varchar) || ' sends of this address go to ' || c.name || '; '
@@ -100,7 +88,7 @@ select
 from chosen j
 join deposit_candidates c on c.address_id = j.address_id
 join sources s on s.address_id = j.address_id
-join spans p on p.address_id = j.address_id
+join deposit_spans p on p.address_id = j.address_id
 """
 
 HEURISTIC = Heuristic(

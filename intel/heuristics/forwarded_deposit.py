@@ -19,7 +19,7 @@ _SQL = """
 with moves as (
     select
         m.address_id, m.counterparty_id, m.direction, m.transfer_id, m.asset_id, m.block_number, m.block_time,
-        m.value_raw, c.entity_id, a.token, coalesce(cast(m.fee_raw as double), 0.0) as fee
+        m.value_raw, c.root_id, c.visibility, a.token, coalesce(cast(m.fee_raw as double), 0.0) as fee
     from deposit_moves m
     join deposit_candidates c on c.address_id = m.address_id
     join facts.assets a on a.asset_id = m.asset_id
@@ -33,7 +33,7 @@ pairs as (
         row_number() over (partition by i.address_id order by o.transfer_id, i.transfer_id) as nth
     from moves i
     join moves o on o.address_id = i.address_id and o.asset_id = i.asset_id
-    left join exchange_wallets w on w.address_id = i.counterparty_id
+    left join exchange_wallets w on w.address_id = i.counterparty_id and w.visibility in ('public', i.visibility)
     where i.direction = 'in'
         and o.direction = 'out'
         and o.transfer_id > i.transfer_id
@@ -44,7 +44,7 @@ pairs as (
                 when i.token is not null then 0.0
                 else greatest(2 * o.fee, cast($max_loss as double) * cast(i.value_raw as double))
             end
-        and (w.entity_id is null or w.entity_id <> i.entity_id)
+        and coalesce(w.root_id, '') <> i.root_id
 ),
 proofs as (
     select m.address_id, list_sort(list(distinct m.tx_hash)) as tx_hashes
@@ -64,7 +64,10 @@ forwards as (
 select
     c.address_id as left_id, cast(null as bigint) as right_id, c.entity_id as right_entity,
     'deposit_of' as relation, 'deposit ' || c.chain || ':' || c.address as event,
-    case when c.is_whole then cast($weight_bits as double) else cast($partial_weight_bits as double) end as weight_bits,
+    least(
+        case when c.is_whole then cast($weight_bits as double) else cast($partial_weight_bits as double) end,
+        c.wallet_bits
+    ) as weight_bits,
     f.payments as support, p.tx_hashes, f.first_block, f.last_block, f.first_time as valid_from,
     cast(null as timestamp) as valid_to, c.visibility,
     'Passed ' || cast(f.payments as varchar) || case when f.payments = 1 then ' payment' else ' payments' end

@@ -57,37 +57,40 @@ supplied as (
 ),
 suppliers as (
     select
-        s.supplier_id, c.entity_id, count(distinct s.address_id) as addresses, min(c.name) as name,
+        s.supplier_id, c.root_id, min(c.entity_id) as entity_id, count(distinct s.address_id) as addresses,
         min(c.visibility) as visibility, min(case when c.is_whole then 1 else 0 end) as is_whole,
         min(s.gas_block) as first_block, max(s.block_number) as last_block, min(s.block_time) as first_time
     from supplied s
     join deposit_candidates c on c.address_id = s.address_id
-    group by s.supplier_id, c.entity_id
+    group by s.supplier_id, c.root_id
 ),
 shares as (
     select s.*, sum(s.addresses) over (partition by s.supplier_id) as all_addresses from suppliers s
 ),
 proven as (
     select
-        s.*, case when s.is_whole = 1 then cast($weight_bits as double) else cast($partial_weight_bits as double) end
+        s.*, coalesce(e.name, s.entity_id) as name,
+        case when s.is_whole = 1 then cast($weight_bits as double) else cast($partial_weight_bits as double) end
             as weight_bits,
         'gas ' || a.chain || ':' || a.address as event, case when s.is_whole = 1 then '' else ' (partial history)' end
             as note
     from shares s
     join facts.addresses a on a.address_id = s.supplier_id
+    left join beliefs.entities e on e.entity_id = s.entity_id
     where s.addresses >= $min_addresses
         and cast(s.addresses as double) >= cast($min_purity as double) * cast(s.all_addresses as double)
 ),
 chosen as (
     select
-        d.*, row_number() over (partition by d.supplier_id order by d.address_id, d.nth) as nth_of_supplier
+        d.*, c.wallet_bits,
+        row_number() over (partition by d.supplier_id order by d.address_id, d.nth) as nth_of_supplier
     from supplied d
     join deposit_candidates c on c.address_id = d.address_id
-    join proven p on p.supplier_id = d.supplier_id and p.entity_id = c.entity_id
+    join proven p on p.supplier_id = d.supplier_id and p.root_id = c.root_id
 )
 select
     d.address_id as left_id, cast(null as bigint) as right_id, p.entity_id as right_entity, 'deposit_of' as relation,
-    p.event, p.weight_bits, count(*) as support,
+    p.event, least(p.weight_bits, d.wallet_bits) as weight_bits, count(*) as support,
     list_sort(list(distinct d.tx_hash) filter (where d.nth <= 20)) as tx_hashes,
     min(d.gas_block) as first_block, max(d.block_number) as last_block, min(d.block_time) as valid_from,
     cast(null as timestamp) as valid_to, p.visibility,
@@ -95,7 +98,8 @@ select
         || cast(p.addresses - 1 as varchar) || ' other addresses with the same gas supplier' || p.note as reason
 from chosen d
 join proven p on p.supplier_id = d.supplier_id
-group by d.address_id, d.supplier_id, p.entity_id, p.event, p.weight_bits, p.visibility, p.name, p.addresses, p.note
+group by d.address_id, d.supplier_id, p.entity_id, p.event, p.weight_bits, d.wallet_bits, p.visibility, p.name,
+    p.addresses, p.note
 union all
 select
     p.supplier_id, cast(null as bigint), p.entity_id, 'controls', p.event, p.weight_bits, p.addresses,
@@ -105,7 +109,7 @@ select
         || ' within the hour' || p.note
 from chosen d
 join proven p on p.supplier_id = d.supplier_id
-where not exists (select 1 from beliefs.anchors a where a.address_id = p.supplier_id)
+where not exists (select 1 from beliefs.anchors a where a.address_id = p.supplier_id and a.visibility = 'public')
 group by p.supplier_id, p.entity_id, p.event, p.weight_bits, p.addresses, p.first_block, p.last_block, p.first_time,
     p.visibility, p.name, p.note
 """

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from intel.heuristics.deposit_inputs import DEPOSIT_CANDIDATES, DEPOSIT_FEES, DEPOSIT_MOVES
-from intel.heuristics.event_inputs import EVENT_PARTIES
-from intel.heuristics.wallet_inputs import FIRST_FUNDINGS, PLAIN_WALLETS, WALLET_FLOWS
+from intel.heuristics.deposit_inputs import DEPOSIT_CANDIDATES, DEPOSIT_FEES, DEPOSIT_MOVES, DEPOSIT_SPANS
+from intel.heuristics.edge_inputs import EDGE_DEGREES, EDGE_HOMES, EDGE_PAIRS
+from intel.heuristics.event_inputs import BRIDGE_MESSAGES, COMPROMISED_KEYS, EVENT_PARTIES, SAFE_SIGNERS, SAFES
+from intel.heuristics.exchange_inputs import EXCHANGE_PAYERS, EXCHANGE_WALLETS, EXPANDED_WALLETS, LABELLED_WALLETS
+from intel.heuristics.wallet_inputs import FIRST_FUNDINGS, PLAIN_WALLETS, WALLET_FLOWS, WALLET_FUNDINGS
 from intel.store import Connection
 
 
@@ -19,7 +21,8 @@ class RuleInput:
     stored: bool
 
 
-# A transfer with any flag but mass_airdrop is spam, dust or no dealing between two parties.
+# A transfer with any flag but mass_airdrop is spam, dust or no dealing between two parties; what leaves an account that
+# was given to malicious code is no act of its owner.
 _CLEAN_TRANSFERS = """
 select t.*
 from facts.transfers t
@@ -30,25 +33,9 @@ where t.kind <> 'fee'
     and not exists (
         select 1 from beliefs.transfer_flags f where f.transfer_id = t.transfer_id and f.flag <> 'mass_airdrop'
     )
-"""
-
-# One row per address: the public claim goes before a private one. A wallet that two owners claim with equal force
-# proves nothing; a label that says "deposit" names a deposit address, not a wallet that deposits are swept to.
-_EXCHANGE_WALLETS = """
-with claims as (
-    select
-        a.address_id, a.entity_id, coalesce(e.name, a.entity_id) as name, a.confidence, a.level, a.visibility, a.role,
-        a.category,
-        row_number() over (partition by a.address_id order by a.visibility desc, a.entity_id) as choice
-    from beliefs.anchors a
-    join beliefs.entities e on e.entity_id = a.entity_id
-    where e.kind = 'owner' and coalesce(a.rival_level, -1) < a.level
-)
-select address_id, entity_id, name, confidence, level, visibility
-from claims
-where choice = 1
-    and category in ('exchange', 'custodian')
-    and coalesce(role, 'hot_wallet') not in ('deposit', 'contract', 'deployer')
+    and not exists (
+        select 1 from compromised_keys k where k.address_id = t.sender_id and t.block_time >= k.since
+    )
 """
 
 # "Only" and "never" hold where one source covers native and token transfers from the first block to the newest.
@@ -64,7 +51,7 @@ group by c.chain
 having count(distinct c.kind) = 2
 """
 
-# Deposit addresses by label and by the evidence gathered so far; claims for two entities cancel each other.
+# Deposit addresses by label and by the evidence gathered so far; claims for two organisations cancel each other.
 _KNOWN_DEPOSITS = """
 with claims as (
     select e.left_id as address_id, e.right_entity as entity_id, e.weight_bits as bits, e.visibility
@@ -80,22 +67,38 @@ select
     max(c.visibility) as visibility
 from claims c
 left join beliefs.entities e on e.entity_id = c.entity_id
+left join beliefs.entities p on p.entity_id = e.parent
+left join beliefs.entities g on g.entity_id = p.parent
+-- Where the public layer says something, a private claim neither cancels nor strengthens it.
+where c.visibility = 'public' or c.address_id not in (select address_id from claims where visibility = 'public')
 group by c.address_id
-having min(c.entity_id) = max(c.entity_id)
+having min(coalesce(g.entity_id, p.entity_id, c.entity_id)) = max(coalesce(g.entity_id, p.entity_id, c.entity_id))
 """
 
 INPUTS = (
+    RuleInput("compromised_keys", COMPROMISED_KEYS, stored=True),
     RuleInput("clean_transfers", _CLEAN_TRANSFERS, stored=False),
-    RuleInput("exchange_wallets", _EXCHANGE_WALLETS, stored=True),
+    RuleInput("labelled_wallets", LABELLED_WALLETS, stored=True),
+    RuleInput("exchange_payers", EXCHANGE_PAYERS, stored=True),
+    RuleInput("expanded_wallets", EXPANDED_WALLETS, stored=True),
+    RuleInput("exchange_wallets", EXCHANGE_WALLETS, stored=True),
     RuleInput("whole_chains", _WHOLE_CHAINS, stored=True),
     RuleInput("deposit_candidates", DEPOSIT_CANDIDATES, stored=True),
     RuleInput("deposit_fees", DEPOSIT_FEES, stored=True),
     RuleInput("deposit_moves", DEPOSIT_MOVES, stored=True),
+    RuleInput("deposit_spans", DEPOSIT_SPANS, stored=False),
     RuleInput("known_deposits", _KNOWN_DEPOSITS, stored=False),
     RuleInput("plain_wallets", PLAIN_WALLETS, stored=True),
     RuleInput("first_fundings", FIRST_FUNDINGS, stored=True),
+    RuleInput("wallet_fundings", WALLET_FUNDINGS, stored=False),
     RuleInput("wallet_flows", WALLET_FLOWS, stored=True),
     RuleInput("event_parties", EVENT_PARTIES, stored=True),
+    RuleInput("bridge_messages", BRIDGE_MESSAGES, stored=True),
+    RuleInput("safes", SAFES, stored=True),
+    RuleInput("safe_signers", SAFE_SIGNERS, stored=True),
+    RuleInput("edge_homes", EDGE_HOMES, stored=True),
+    RuleInput("edge_pairs", EDGE_PAIRS, stored=True),
+    RuleInput("edge_degrees", EDGE_DEGREES, stored=True),
 )
 
 

@@ -50,6 +50,14 @@ REQUIREMENTS: Mapping[str, tuple[str, str]] = {
     "user_operations": (_require_event("user_operation"), "no user operations (ERC-4337)"),
     "authorizations": (_require_event("authorization"), "no authorisations (EIP-7702)"),
     "bridge_messages": (_require_event("bridge_sent"), "no bridge messages"),
+    "bridge_wallets": (
+        "select exists (select 1 from beliefs.anchors where category = 'bridge')",
+        "no labelled wallet of a bridge occurs in the ledger",
+    ),
+    "validator_deposits": (
+        _require_event("validator_deposit"),
+        "no deposits of validators that name where withdrawals go",
+    ),
     "names": (_require_event("name_record_set", "name_registered"), "no name records"),
     "mixer_events": (_require_event("mixer_withdrawal"), "no mixer events"),
     "forwarders": (_require_event("forwarder_created"), "no forwarders created by a factory"),

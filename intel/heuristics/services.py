@@ -9,15 +9,17 @@ from intel.config import data_path
 from intel.heuristics.base import Value
 from intel.store import Connection
 
-# A deposit address is the exchange's, but it is used by one customer: no hub.
+# A deposit address is the exchange's, but it is used by one customer: no hub. A private label makes no service: that
+# would take evidence from the public layer.
 _LABELLED = """
 with known as (
     select distinct a.address_id, l.category
     from beliefs.labels l
     join facts.addresses a on a.address = l.address and (a.chain = l.chain or l.chain = 'evm')
-    where l.category in (select category from service_categories)
+    where l.category in (select category from service_categories) and l.visibility = 'public'
     union
-    select address_id, category from beliefs.anchors where category in (select category from service_categories)
+    select address_id, category from beliefs.anchors
+    where category in (select category from service_categories) and visibility = 'public'
 )
 select
     address_id, 'labelled' as kind, max(case when category = 'exchange_deposit' then 0 else 1 end) = 1 as is_hub,

@@ -12,7 +12,8 @@ where s.signed > 0
     and coalesce(a.is_contract, false) = false
     and not exists (select 1 from beliefs.services v where v.address_id = a.address_id)
     and not exists (
-        select 1 from beliefs.anchors b where b.address_id = a.address_id and b.role in ('deposit', 'exchange_deposit')
+        select 1 from beliefs.anchors b
+        where b.address_id = a.address_id and b.role in ('deposit', 'exchange_deposit') and b.visibility = 'public'
     )
 """
 
@@ -31,7 +32,37 @@ from arrivals
 where nth = 1
 """
 
-# What one plain wallet sent another by its own signature, all assets together; spam and dust are out.
+# First coins from one plain wallet to another, signed by the funder, before the funded one signed anything. `funded`:
+# how many addresses got their first coins from this funder; deposit addresses of exchanges are none of them.
+WALLET_FUNDINGS = """
+with fundings as (
+    select x.*, count(*) over (partition by x.funder_id) as funded
+    from first_fundings x
+    where not exists (select 1 from known_deposits k where k.address_id = x.address_id and k.visibility = 'public')
+),
+chosen as (
+    select f.*, w.chain, w.address
+    from fundings f
+    join plain_wallets w on w.address_id = f.address_id
+    join plain_wallets p on p.address_id = f.funder_id
+    where f.initiator_id = f.funder_id
+        and f.funder_id <> f.address_id
+        and not exists (select 1 from known_deposits k where k.address_id = f.funder_id and k.visibility = 'public')
+),
+signed as (
+    select t.initiator_id as address_id, min(t.block_time) as first_time
+    from facts.transfers t
+    where t.initiator_id in (select address_id from chosen)
+    group by t.initiator_id
+)
+select c.*, s.first_time as signed_time, 'funding ' || c.chain || ':' || c.address as event
+from chosen c
+join signed s on s.address_id = c.address_id
+where s.first_time >= c.block_time
+"""
+
+# What one plain wallet sent another by its own signature, all coins and tokens together; spam and dust are out, and so
+# are collectibles, which change hands by sale.
 WALLET_FLOWS = """
 select
     t.sender_id, t.receiver_id, count(*) as transfers, count(distinct t.asset_id) as assets,
@@ -43,6 +74,6 @@ select
 from clean_transfers t
 join plain_wallets s on s.address_id = t.sender_id
 join plain_wallets r on r.address_id = t.receiver_id
-where t.initiator_id = t.sender_id and t.sender_id <> t.receiver_id
+where t.initiator_id = t.sender_id and t.sender_id <> t.receiver_id and t.kind in ('native', 'internal', 'erc20')
 group by t.sender_id, t.receiver_id
 """

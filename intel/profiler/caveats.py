@@ -15,6 +15,7 @@ def list_caveats(reader: Reader, subject: Subject, profile: Profile) -> list[str
     gather_moves(reader, subject, Window(profile.coverage["since"], profile.coverage["until"]))
     return [
         *_say_listings(profile),
+        *_say_identity(reader, subject, profile),
         *_say_what_was_seen(profile),
         *_say_membership(subject, profile),
         *_say_events(reader),
@@ -40,6 +41,22 @@ def _say_listings(profile: Profile) -> Iterator[str]:
         since = f", since {row['since']}" if row["since"] else ""
         told = f"{', '.join(row['sources'])}{since}"
         yield f"{where} {_count(row['addresses'], 'address', 'addresses')} of this subject under {what} ({told})."
+
+
+def _say_identity(reader: Reader, subject: Subject, profile: Profile) -> Iterator[str]:
+    before = reader.manifest.settings.get("known_before")
+    if before is not None:
+        yield f"As known before {before} (UTC): labels recorded and blocks mined later are left out."
+    if subject.asked_as is not None:
+        is_owner = subject.kind == "entity"
+        now = f"is part of {subject.entity_id} now" if is_owner else f"is no owner now; it began with {subject.name}"
+        yield f"{subject.asked_as} {now}."
+    if profile.entity is not None and reader.query(_UNCALIBRATED, {"entity_id": profile.entity["id"]}):
+        yield "Confidences of addresses that no label names are not calibrated: their error was not measured."
+
+
+_UNCALIBRATED = """select 1 from beliefs.attributions
+    where entity_id = $entity_id and status = 'attributed' and not coalesce(is_calibrated, false) limit 1"""
 
 
 def _say_what_was_seen(profile: Profile) -> Iterator[str]:

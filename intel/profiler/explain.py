@@ -8,7 +8,11 @@ import pyarrow as pa
 
 from intel.model import MICRO, Subject
 from intel.profiler.evidence import EVIDENCE_COLUMNS, EVIDENCE_ENDS, EVIDENCE_ORDER
+from intel.profiler.judge import list_judgements_about
 from intel.profiler.labels import list_claim_chains, list_labels
+from intel.profiler.path import MergePath, find_anchor_path, find_merge_path, tell_step
+from intel.profiler.verdict import VETOES, list_against, list_changes
+from intel.profiler.waterfall import list_weights, select_across, weigh_merge, weigh_owner, weigh_pair
 from intel.store.reader import Reader
 
 _SHOWN = 50
@@ -19,24 +23,68 @@ _IN_RIGHT = "select address_id from right_members"
 def explain_link(reader: Reader, left: Subject, right: Subject) -> dict[str, Any]:
     """Return verdict, answer (a sentence), and what it rests on.
 
-    Keys: `evidence` (rows between the two), `shared` (third parties that both have evidence with), `transfers`
-    (direct ones: how many, USD, first hashes), `left` and `right` (attributions and labels), `kept_apart_by`.
+    Keys: `waterfall` (bits by event up to the sum, or null; intel.profiler.waterfall), `path` (steps to the nearest
+    label of an owner, or through the merge tree between two addresses), `against` (the strongest first), `changes`
+    (sentences: what would change the verdict), `judgements` (with their state), `weights` (what each weight stands
+    on); `evidence` (rows between the two), `shared` (third parties that both have evidence with), `transfers` (direct
+    ones: how many, USD, first hashes), `left` and `right` (attributions and labels), `kept_apart_by`.
     Verdicts: same entity, same cluster, kept apart, linked, linked through others, transfers only, no evidence.
     """
     for name, subject in (("left_members", left), ("right_members", right)):
         reader.load(name, pa.table({"address_id": pa.array(subject.address_ids, pa.int64())}))
     evidence = _list_between(reader, left, right)
+    judgements, warning = list_judgements_about(reader, [left, right])
     found: dict[str, Any] = {
         "left": _describe_side(reader, left),
         "right": _describe_side(reader, right),
         "evidence": [row for row in evidence if row["relation"] != "cannot_link"],
         "kept_apart_by": [row for row in evidence if row["relation"] == "cannot_link" or (row["weight_bits"] or 0) < 0],
-        "shared": _list_shared(reader),
+        "shared": _list_shared(reader, left, right),
         "clusters": _list_shared_clusters(reader),
         "transfers": _count_between(reader),
+        "judgements": judgements,
     }
+    found["against"] = list_against(reader, left, right, found["kept_apart_by"])
     verdict, answer = _judge(found, left, right)
-    return {"verdict": verdict, "answer": answer, **found, "build": reader.build_id}
+    found |= _weigh(reader, left, right)
+    found["changes"] = list_changes(found, verdict)
+    found["weights"] = list_weights(reader, _name_rules(found))
+    caveats = [text for text in (warning,) if text]
+    return {"verdict": verdict, "answer": answer, **found, "caveats": caveats, "build": reader.build_id}
+
+
+def _weigh(reader: Reader, left: Subject, right: Subject) -> dict[str, Any]:
+    """Return the sum of bits and the path that answer the question: of two addresses, or of one and an owner."""
+    if left.kind == "address" and right.kind == "address":
+        way = find_merge_path(reader, left.address_ids, right.address_ids)
+        if way is not None:
+            return {"waterfall": weigh_merge(reader, way), "path": _tell_merges(reader, way)}
+        return {"waterfall": weigh_pair(reader, left.address_ids, right.address_ids), "path": []}
+    if left.kind == "entity" and right.kind == "entity":
+        return {"waterfall": None, "path": []}
+    address, owner = (left, right) if left.kind == "address" else (right, left)
+    path = find_anchor_path(reader, address.address_ids, str(owner.entity_id))
+    return {"waterfall": weigh_owner(reader, address.address_ids, str(owner.entity_id)), "path": path}
+
+
+def _tell_merges(reader: Reader, way: MergePath) -> list[dict[str, Any]]:
+    """Return the merges on the way, each with the evidence between its two ends, in walking order."""
+    steps = []
+    for merge in way.merges:
+        rows = select_across(reader, [merge["left_id"]], [merge["right_id"]], merge["visibility"])
+        ends = (merge["left"], merge["right"])
+        step = tell_step(rows, ends if merge["from_id"] == merge["left_id"] else ends[::-1], "same_controller",
+                         merge["bits"], merge["kind"])  # fmt: skip
+        if merge["kind"] == "judgement":
+            step |= {"reason": "A person judged them the same", "visibility": "private"}
+        steps.append(step | {"left_size": merge["left_size"], "right_size": merge["right_size"]})
+    return steps
+
+
+def _name_rules(found: dict[str, Any]) -> list[str]:
+    bars = found["waterfall"]["bars"] if found["waterfall"] else []
+    rows = [*found["evidence"], *bars, *found["path"]]
+    return sorted({str(row["heuristic"]) for row in rows if row.get("heuristic")})
 
 
 def _list_between(reader: Reader, left: Subject, right: Subject) -> list[dict[str, Any]]:
@@ -53,7 +101,7 @@ def _list_between(reader: Reader, left: Subject, right: Subject) -> list[dict[st
     )
 
 
-def _list_shared(reader: Reader) -> list[dict[str, Any]]:
+def _list_shared(reader: Reader, left: Subject, right: Subject) -> list[dict[str, Any]]:
     """Return third parties, an address or an entity, with which both sides have evidence; the strongest first."""
     return reader.records(
         f"""with ends as (
@@ -70,13 +118,16 @@ def _list_shared(reader: Reader) -> list[dict[str, Any]]:
             from ours o join theirs t
                 on coalesce(o.far_entity, 'id ' || o.far) = coalesce(t.far_entity, 'id ' || t.far)
             where o.relation <> 'cannot_link' and t.relation <> 'cannot_link'
+                and coalesce(o.far_entity not in ($left_entity, $right_entity), true)
                 and (o.far is null or o.far not in (select * from left_members union select * from right_members))
             group by 1
             order by least(left_bits, right_bits) desc, key limit {_SHOWN})
         select a.chain, a.address, m.entity_id, m.left_bits, m.right_bits, m.left_reason, m.right_reason
         from met m left join facts.addresses a on a.address_id = m.far
-        order by least(m.left_bits, m.right_bits) desc, m.key"""
-    )
+        order by least(m.left_bits, m.right_bits) desc, m.key""",
+        {side: one.entity_id if one.kind == "entity" else "" for side, one in
+         (("left_entity", left), ("right_entity", right))},
+    )  # fmt: skip
 
 
 def _list_shared_clusters(reader: Reader) -> list[dict[str, Any]]:
@@ -141,19 +192,42 @@ def list_attributions(reader: Reader, subject: Subject, *, limit: int = 10) -> l
 
 def _judge(found: dict[str, Any], left: Subject, right: Subject) -> tuple[str, str]:
     count = len(found["evidence"])
+    judged = _find_judgement(found)
+    if judged:
+        return "kept apart", judged
     if left.entity_id is not None and left.entity_id == right.entity_id:
-        return "same entity", f"Both belong to {left.entity_id}; {count} evidence rows stand between them."
+        return "same entity", f"Both belong to {left.entity_id}; evidence rows between the two: {count}."
     if found["clusters"]:
         return "same cluster", f"Both are in cluster {found['clusters'][0]['cluster_id']}."
-    if found["kept_apart_by"]:
-        return "kept apart", str(found["kept_apart_by"][0]["reason"])
-    if left.entity_id and right.entity_id:
-        return "kept apart", f"One belongs to {left.entity_id}, the other to {right.entity_id}."
+    apart = _find_obstacle(found, left, right)
+    if apart:
+        return "kept apart", apart
     if count:
-        return "linked", f"{count} evidence rows link them; they are not enough for one entity."
+        links = "1 evidence row links them; it is" if count == 1 else f"{count} evidence rows link them; they are"
+        return "linked", f"{links} not enough for one entity."
     if found["shared"]:
         return "linked through others", f"Both have evidence with {len(found['shared'])} third parties, none directly."
     moved = found["transfers"]["left_to_right"] + found["transfers"]["right_to_left"]
     if moved:
         return "transfers only", f"{moved} transfers went between them; a transfer alone is no evidence of one owner."
     return "no evidence", "Nothing in this store links them. That is no proof that they are unrelated."
+
+
+def _find_judgement(found: dict[str, Any]) -> str:
+    """Return what a judgement that this build has applied says against the two being one."""
+    for row in found["judgements"]:
+        if row["verdict"] == "different" and row["state"] in {"applied", "revocation pending"}:
+            return f"Judgement #{row['judgement_id']} keeps them apart, because {row['because'].rstrip('.')}."
+    return ""
+
+
+def _find_obstacle(found: dict[str, Any], left: Subject, right: Subject) -> str:
+    """Return what keeps two subjects of no common owner apart: a veto, evidence against, or two owners."""
+    for row in found["against"]:
+        if row.get("cause") in VETOES:
+            return f"{row['text']}."
+    if found["kept_apart_by"]:
+        return str(found["kept_apart_by"][0]["reason"])
+    if left.entity_id and right.entity_id:
+        return f"One belongs to {left.entity_id}, the other to {right.entity_id}."
+    return ""

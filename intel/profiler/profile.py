@@ -16,6 +16,7 @@ from intel.profiler.evidence import list_evidence
 from intel.profiler.exchanges import list_exchange_usage
 from intel.profiler.explain import list_attributions
 from intel.profiler.holdings import list_holdings, name_holdings
+from intel.profiler.judge import list_judgements_about
 from intel.profiler.labels import list_labels, list_listings
 from intel.profiler.pnl import compute_pnl
 from intel.profiler.postings import ALWAYS, Window, gather_members, prepare_entities
@@ -31,6 +32,7 @@ def build_profile(
     chains = list_chains(reader, subject)
     is_custodial = bool(entity and entity["is_custodial"]) or bool(role and role["name"] in CUSTODIAL_ROLES)
     holdings = tuple(list_holdings(reader, subject, window))
+    judgements, warning = list_judgements_about(reader, [subject])
     profile = Profile(
         subject=_describe_subject(subject),
         entity=entity,
@@ -50,9 +52,11 @@ def build_profile(
             **count_moves(reader, subject, window),
             "is_custodial": is_custodial,
             "listings": list_listings(reader, subject),
+            "judgements": judgements,
         },
     )
-    return replace(profile, caveats=tuple(list_caveats(reader, subject, profile)))
+    caveats = [*list_caveats(reader, subject, profile), *([warning] if warning else [])]
+    return replace(profile, caveats=tuple(caveats))
 
 
 CUSTODIAL_ROLES = ("exchange", "custodian")
@@ -172,6 +176,7 @@ def to_json(profile: Profile) -> dict[str, Any]:
         "pnl": profile.pnl,
         "activity": profile.activity,
         "evidence": profile.evidence,
+        "judgements": profile.extra["judgements"],
         "coverage": profile.coverage,
         "caveats": profile.caveats,
         "build": profile.build_id,

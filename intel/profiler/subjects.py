@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from intel.entities.names import normalise_name
@@ -158,6 +158,8 @@ def _resolve_entity(reader: Reader, text: str, tier: Tier) -> Subject:
             where n.name_key = $key order by 1""",
             {"key": normalise_name(text)},
         )
+    if not exact and text.lower().startswith("anon-"):
+        return _resolve_former(reader, text.lower(), tier)
     if not exact:
         _raise_for_near_names(reader, text)
     if len(exact) > 1:
@@ -168,6 +170,31 @@ def _resolve_entity(reader: Reader, text: str, tier: Tier) -> Subject:
         )
     entity_id, name, kind = exact[0]
     return _entity_subject(reader, str(entity_id), str(name), kind=str(kind), tier=tier)
+
+
+def _resolve_former(reader: Reader, entity_id: str, tier: Tier) -> Subject:
+    """Follow the id of an unnamed owner to the one it was merged into, or to the address that it was minted from."""
+    followed, found = entity_id, _read_last_event(reader, entity_id)
+    while found is not None and found[0] == "merge" and not _is_in_use(reader, followed):
+        followed, found = found[1], _read_last_event(reader, found[1])
+    if _is_in_use(reader, followed):
+        return replace(_resolve_entity(reader, followed, tier), asked_as=entity_id)
+    if found is None:
+        raise UnknownSubject(f"no owner ever went by {entity_id!r} in this store", "search for one of its addresses")
+    return replace(_resolve_address(reader, found[2], found[3], tier), asked_as=entity_id)
+
+
+def _read_last_event(reader: Reader, entity_id: str) -> tuple[str, str, str, str] | None:
+    rows = reader.query(
+        "select event, other_entity_id, chain, address from beliefs.identity where entity_id = $id "
+        "order by step desc limit 1",
+        {"id": entity_id},
+    )
+    return (rows[0][0], rows[0][1], rows[0][2], rows[0][3]) if rows else None
+
+
+def _is_in_use(reader: Reader, entity_id: str) -> bool:
+    return bool(reader.query("select 1 from beliefs.entities where entity_id = $id limit 1", {"id": entity_id}))
 
 
 def _raise_for_near_names(reader: Reader, text: str) -> None:

@@ -26,6 +26,7 @@ from intel.store.ddl import read_tables
 _WRITER = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=1_000_000)
 # Log files are kept: a version a commit row names must stay readable until `prune` retires it.
 _CONFIGURATION = {"delta.checkpointInterval": "50"}
+BUILD_COMMAND = "build"  # of the commits in which builds add to the identity ledger: no source said anything new
 # What the Delta library takes for something else in a path, however it is written.
 _UNUSABLE = re.compile(r"[\[\]]|%[0-9A-Fa-f]{2}")
 _DAMAGED = "restore the store from a backup, or ingest again into a new store"
@@ -79,6 +80,10 @@ class Lake:
         """Return the newest commit, or None for an empty lake."""
         commits = self.commits()
         return commits[-1] if commits else None
+
+    def source_head(self) -> Commit | None:
+        """Return the newest commit in which a source said something; builds add to the identity ledger alone."""
+        return next((one for one in reversed(self.commits()) if one.command != BUILD_COMMAND), None)
 
     def commits(self) -> list[Commit]:
         """Return all commits, oldest first."""

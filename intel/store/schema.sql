@@ -325,6 +325,14 @@ create table beliefs.judgements (
 -- Clusters of two or more addresses with one controller.
 create table beliefs.clusters (cluster_id varchar, address_id bigint, tier varchar, visibility varchar);
 
+-- The ledger of unnamed owners as of this build: what lake.identity told, then what this build adds to it. An id is
+-- minted from an address and stays with it; after its last event `merge` it is found under other_entity_id.
+create table beliefs.identity (
+    step bigint, build_id varchar,
+    event varchar,                   -- mint | merge | split (new, or in use again, out of other_entity_id)
+    entity_id varchar, other_entity_id varchar, chain varchar, address varchar
+);
+
 -- Who an address belongs to, with the best rival. One row per address and visibility.
 create table beliefs.attributions (
     chain varchar, address varchar, address_id bigint, -- id null: labelled, never seen in the ledger
@@ -333,6 +341,7 @@ create table beliefs.attributions (
     role varchar, basis varchar[],   -- heuristics or 'label'
     reason varchar, label_source varchar,
     rival_entity_id varchar, rival_confidence double,
+    is_calibrated boolean,           -- confidence of this role was measured (data/calibration.toml), null: labelled
     valid_from timestamp, valid_to timestamp, visibility varchar
 );
 

@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from intel.errors import NoSnapshot, StoreError, UsageError
@@ -112,8 +113,8 @@ def open_build(store: Path, build_id: str, *, memory: str, threads: int) -> Iter
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def publish_build(store: Path, build: Build, manifest: Manifest) -> Manifest:
-    """Close the build's files, write its manifest with checksums, move it in place and make it current."""
+def publish_build(store: Path, build: Build, manifest: Manifest, *, is_current: bool = True) -> Manifest:
+    """Close the build's files, write its manifest with checksums, move it in place and make it current, or pin it."""
     for schema in ("facts", "beliefs"):
         build.con.execute(f"checkpoint {schema}")
         build.con.execute(f"detach {schema}")
@@ -129,15 +130,22 @@ def publish_build(store: Path, build: Build, manifest: Manifest) -> Manifest:
         shutil.rmtree(retired, ignore_errors=True)
     else:
         build.folder.rename(target)
-    _write_atomically(store / "current", build.build_id + "\n")
+    _announce(store, build.build_id, is_current=is_current)
     return finished
 
 
-def republish_build(store: Path, build_id: str) -> Manifest:
-    """Make an existing build current again; its inputs are those of now."""
+def republish_build(store: Path, build_id: str, *, is_current: bool = True) -> Manifest:
+    """Make an existing build current again, or pin it; its inputs are those of now."""
     manifest = read_manifest(store, build_id)
-    _write_atomically(store / "current", build_id + "\n")
+    _announce(store, build_id, is_current=is_current)
     return manifest
+
+
+def _announce(store: Path, build_id: str, *, is_current: bool) -> None:
+    if is_current:
+        _write_atomically(store / "current", build_id + "\n")
+    else:
+        pin_build(store, build_id)
 
 
 def _describe_file(path: Path) -> dict[str, object]:
@@ -190,6 +198,18 @@ def list_builds(store: Path) -> list[Manifest]:
 
 def _list_folders(store: Path) -> list[str]:
     return sorted(p.name for p in (store / "snapshots").glob("*") if p.is_dir() and not p.name.startswith("."))
+
+
+def find_known_build(store: Path, known_before: datetime) -> str:
+    """Return the id of the newest build that knows only what was known before a moment; UsageError without one."""
+    wanted = known_before.isoformat()
+    found = [one.build_id for one in list_builds(store) if one.settings.get("known_before") == wanted]
+    if not found:
+        day = (known_before - timedelta(microseconds=1)).date()
+        raise UsageError(
+            f"no build tells what was known up to the end of {day}", f"make one: intel build --as-known-on {day}"
+        )
+    return found[-1]
 
 
 def pinned_builds(store: Path) -> set[str]:

@@ -1,4 +1,4 @@
-"""What do people say? Private labels, and later judgements and cases, in SQLite (or any database SQLAlchemy knows)."""
+"""What do people say? Private labels and judgements, in SQLite (or any database SQLAlchemy knows)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, Self
 
 import pyarrow as pa
-from sqlalchemy import Engine, Select, create_engine, delete, event, false, func, insert, select
+from sqlalchemy import Engine, Select, create_engine, delete, event, false, func, insert, inspect, select, update
 from sqlalchemy.engine import Connection as SqlConnection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from intel.errors import StoreError
+from intel.errors import StoreError, UsageError
+from intel.model import VERDICTS, Judgement, JudgementEnd
 from intel.store.lake import lake_schema
 
 
@@ -43,6 +44,28 @@ class PrivateLabel(Base):
     valid_to: Mapped[datetime | None]
     recorded_at: Mapped[datetime]
     retracted_at: Mapped[datetime | None]
+
+
+class JudgementRow(Base):
+    """A person's decision about two ends; it is never deleted: taking it back dates the row."""
+
+    __tablename__ = "judgements"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    left_chain: Mapped[str | None]
+    left_address: Mapped[str | None] = mapped_column(index=True)
+    left_entity: Mapped[str | None]
+    right_chain: Mapped[str | None]
+    right_address: Mapped[str | None] = mapped_column(index=True)
+    right_entity: Mapped[str | None]
+    verdict: Mapped[str]
+    because: Mapped[str]
+    made_by: Mapped[str]
+    made_at: Mapped[datetime]
+    revision: Mapped[int]
+    revoked_by: Mapped[str | None]
+    revoked_at: Mapped[datetime | None]
+    revoked_revision: Mapped[int | None]
 
 
 class Revision(Base):
@@ -117,6 +140,55 @@ class Workspace:
                 self._record(con, f"{count} private labels removed")
         return count
 
+    def judgements(self) -> list[Judgement]:
+        """Return all judgements in the order they were made, those taken back too."""
+        if self.revision() == 0:
+            return []
+        with self._begin() as con:
+            rows = con.execute(select(JudgementRow.__table__).order_by(JudgementRow.id)).mappings().all()
+        return [_read_judgement(row) for row in rows]
+
+    def add_judgement(
+        self, left: JudgementEnd, right: JudgementEnd, verdict: str, because: str, *, made_by: str = ""
+    ) -> Judgement:
+        """Record a decision about two ends; an older one about the same two is taken back in the same breath.
+
+        Raises UsageError for a verdict that does not exist, an empty reason, and one end given twice.
+        """
+        if verdict not in VERDICTS:
+            raise UsageError(f"{verdict!r} is no verdict", f"one of {', '.join(VERDICTS)}")
+        if not because.strip():
+            raise UsageError("a judgement needs its reason", "say why: --because TEXT")
+        if left == right:
+            raise UsageError(f"both ends are {left.text}", "a judgement is about two different ends")
+        ends = {**_write_end("left", left), **_write_end("right", right)}
+        with self._begin() as con:
+            # The revision first: from here on no other process writes until this is done.
+            revision, now = self._record(con, f"judged {verdict}: {left.text}, {right.text}")
+            live = con.execute(select(JudgementRow.__table__).where(JudgementRow.revoked_at.is_(None))).mappings()
+            for known in [_read_judgement(row) for row in live]:
+                if {known.left, known.right} == {left, right}:
+                    _revoke(con, known.judgement_id, revision, now, made_by)
+            values = {"verdict": verdict, "because": because.strip(), "made_by": made_by, "made_at": now}
+            row = con.execute(
+                insert(JudgementRow).values(revision=revision, **ends, **values).returning(JudgementRow.__table__)
+            )
+            return _read_judgement(row.mappings().one())
+
+    def revoke_judgement(self, judgement_id: int, *, revoked_by: str = "") -> Judgement:
+        """Take a judgement back; its row stays, dated. Raises UsageError where there is none, or was one."""
+        with self._begin() as con:
+            revision, now = self._record(con, f"judgement {judgement_id} taken back")
+            query = select(JudgementRow.__table__).where(JudgementRow.id == judgement_id)
+            known = con.execute(query).mappings().one_or_none()
+            if known is None:
+                raise UsageError(f"there is no judgement {judgement_id}", "`intel judge --list` shows them")
+            if known["revoked_at"] is not None:
+                day = f"{known['revoked_at']:%Y-%m-%d}"
+                raise UsageError(f"judgement {judgement_id} was taken back on {day}", "there is nothing left to do")
+            _revoke(con, judgement_id, revision, now, revoked_by)
+            return _read_judgement(con.execute(query).mappings().one())
+
     def close(self) -> None:
         """Release the database."""
         if self._engine is not None:
@@ -129,8 +201,11 @@ class Workspace:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _record(self, con: SqlConnection, what: str) -> None:
-        con.execute(insert(Revision), [{"made_at": datetime.now(UTC).replace(tzinfo=None), "what": what}])
+    def _record(self, con: SqlConnection, what: str) -> tuple[int, datetime]:
+        """Note a change; return its number and time."""
+        now = datetime.now(UTC).replace(tzinfo=None)
+        made = con.execute(insert(Revision).values(made_at=now, what=what).returning(Revision.number))
+        return made.scalar_one(), now
 
     @contextmanager
     def _begin(self) -> Iterator[SqlConnection]:
@@ -152,10 +227,12 @@ def _open_engine(url: str, path: Path | None) -> Engine:
     if path is not None:
         event.listen(engine, "connect", _use_wal)
     try:
-        with engine.begin() as con:
-            if path is not None:  # two processes that both find no tables must not both make them
-                con.exec_driver_sql("begin immediate")
-            Base.metadata.create_all(con)
+        # Looking must not wait for a writer: the lock is taken only where a table is missing.
+        if not set(Base.metadata.tables) <= set(inspect(engine).get_table_names()):
+            with engine.begin() as con:
+                if path is not None:  # two processes that both find no tables must not both make them
+                    con.exec_driver_sql("begin immediate")
+                Base.metadata.create_all(con)
     except SQLAlchemyError:
         engine.dispose()
         raise
@@ -174,3 +251,24 @@ def _all_labels() -> Select[Any]:
 
 def _claim_key(row: Mapping[Any, Any]) -> tuple[Any, ...]:
     return tuple(row[name] for name in CLAIM_COLUMNS)
+
+
+def _write_end(side: str, end: JudgementEnd) -> dict[str, str | None]:
+    return {f"{side}_chain": end.chain, f"{side}_address": end.address, f"{side}_entity": end.entity_id}
+
+
+def _read_judgement(row: Mapping[Any, Any]) -> Judgement:
+    left, right = (
+        JudgementEnd(row[f"{side}_chain"], row[f"{side}_address"], row[f"{side}_entity"]) for side in ("left", "right")
+    )
+    rest = {
+        name: row[name]
+        for name in ("verdict", "because", "made_by", "made_at", "revision", "revoked_by", "revoked_at",
+                     "revoked_revision")
+    }  # fmt: skip
+    return Judgement(row["id"], left, right, **rest)
+
+
+def _revoke(con: SqlConnection, judgement_id: int, revision: int, now: datetime, who: str) -> None:
+    values = {"revoked_by": who, "revoked_at": now, "revoked_revision": revision}
+    con.execute(update(JudgementRow).where(JudgementRow.id == judgement_id).values(**values))

@@ -165,6 +165,19 @@ def test_no_page_shows_a_traceback(page: Page, address: str, path: str) -> None:
     assert open_page(page, address + path)
 
 
+def test_judging_and_taking_back(page: Page, address: str, examples: dict[str, str], exchange: str) -> None:
+    open_page(page, f"{address}/explain?left={examples['attributed']}&right={exchange}")
+    page.locator("[data-testid=stVegaLiteChart] canvas, [data-testid=stVegaLiteChart] svg").first.wait_for()
+    page.get_by_text("Judge it yourself").click()
+    page.get_by_text("Different controllers", exact=True).click()
+    page.get_by_label("Because").fill("I know them both")
+    page.get_by_role("button", name="Judge", exact=True).click()
+    page.get_by_text("Pending judgement").first.wait_for()
+    expect(page.get_by_text("I know them both")).to_be_visible(timeout=WAIT)
+    page.get_by_role("button", name="Take back judgement").click()
+    expect(page.get_by_text("Pending judgement")).to_have_count(0, timeout=WAIT)
+
+
 def test_no_request_left_this_machine(visited: list[str], address: str) -> None:
     assert visited
     outside = [url for url in visited if not url.startswith((address, "data:", "blob:"))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -160,3 +161,60 @@ def test_a_session_keeps_its_build(store: Path, database: Database, monkeypatch:
     next(button for button in app.button if "newer build" in button.label).click().run()
     assert app.session_state["build_id"] == database.build_id
     assert older not in read_text(app)
+
+
+@pytest.fixture
+def own_store(store: Path, tmp_path: Path) -> Path:
+    """A copy for tests that judge."""
+    return Path(shutil.copytree(store, tmp_path / "own"))
+
+
+def test_a_judgement_is_shown_at_once_and_can_be_taken_back(
+    own_store: Path, examples: dict[str, str], exchange: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = examples["attributed"]
+    app = open_page(own_store, monkeypatch, "explain", left=subject, right=exchange)
+    assert "Pending judgement" not in read_text(app)
+    app.radio(key="verdict").set_value("different")
+    app.text_input(key="because").set_value("I hold **its** key")
+    next(button for button in app.button if button.label == "Judge").click().run()
+    text = read_text(app)
+    assert "Pending judgement" in text
+    assert "I hold **its** key" in text
+    assert "not yet applied" in text.lower()
+    assert "Pending judgement" in read_text(open_page(own_store, monkeypatch, "profile", subject=subject))
+    undo = next(button for button in app.button if button.label.startswith("Take back"))
+    undo.click().run()
+    assert not app.exception
+    assert "Pending judgement" not in read_text(app)
+
+
+def test_a_judgement_without_a_reason_is_answered_calmly(
+    own_store: Path, exchange: str, examples: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_page(own_store, monkeypatch, "explain", left=examples["attributed"], right=exchange)
+    next(button for button in app.button if button.label == "Judge").click().run()
+    assert not app.exception
+    assert "a judgement needs its reason" in read_text(app)
+    assert "Pending judgement" not in read_text(app)
+
+
+def test_an_explanation_shows_sum_steps_and_what_would_change_it(
+    store: Path, database: Database, examples: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = examples["attributed"]
+    entity = database.profile(left).entity
+    assert entity is not None
+    found = database.explain(left, entity["id"])
+    text = read_text(open_page(store, monkeypatch, "explain", left=left, right=entity["id"]))
+    assert f"{found['waterfall']['bits']:.2f} bits" in text
+    assert all(step["reason"] in text for step in found["path"])
+    assert all(change in text for change in found["changes"])
+    assert "assumed: never measured" in text
+    assert "Published label" in text
+
+
+@pytest.mark.parametrize(("left", "right"), [("0x12", "nobody"), ("zz9", "yy8"), (NOBODY, HOSTILE)])
+def test_an_explanation_of_nobody_says_so(store: Path, monkeypatch: pytest.MonkeyPatch, left: str, right: str) -> None:
+    app = open_page(store, monkeypatch, "explain", left=left, right=right)
+    assert "0x12 is no address" in read_text(app) if left == "0x12" else "Unknown" in read_text(app)

@@ -19,7 +19,7 @@ HOMES = {
     "neo4j": ("intel/export/neo4j.py",),
     "streamlit": ("app.py", "pages/"),
     "typer": ("intel/cli",),
-    "rich": ("intel/cli.py", "intel/render.py", "intel/talk.py"),
+    "rich": ("intel/cli_app.py", "intel/render", "intel/talk.py"),
 }
 PRODUCT = ("intel", "pages", "app.py")
 

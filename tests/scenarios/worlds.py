@@ -24,7 +24,7 @@ LINE = re.compile(
 )
 CALL = re.compile(
     r"(?P<day>\d+) (?P<hour>\d\d):(?P<minute>\d\d) +(?P<sender>\S+) > (?P<receiver>\S+) +(?P<method>0x\w*)"
-    r"(?P<options>( \w+=\S+)*)$"
+    r"(?P<options>( \w+=\S+)*)(?: x(?P<times>\d+))?$"
 )
 EVENT = re.compile(
     r"(?P<day>\d+) (?P<hour>\d\d):(?P<minute>\d\d) +(?P<event>\w+) +(?P<actor>\S+)(?P<options>( \w+=\S+)*)$"
@@ -49,11 +49,12 @@ class Scenario:
                ? unknown; else the sender), kind=, tx= (several lines, one transaction), as= (a name for `flags`),
                chain= (another chain than the scenario's own), and x20 (twenty such lines, # counting from 1)
     calls      other transactions: day, time, sender > receiver, method, then any column of facts.transactions as
-               key=value; created= takes a nickname
+               key=value; created= takes a nickname; x20 as above
     events     named events: day, time, event, actor (- for none), then at= (the contract), tx=, token=, value=, chain=,
                and the details as key=value; owner=, signer=, recipient= and the like take nicknames
-    edges      dealings without amounts: sender > receiver kind, and x5 for five transfers
-    labels     "address entity category role level"; entity and role may be -
+    edges      dealings without amounts: sender > receiver kind, and x5 for five transfers; alice@b is on the chain b
+    labels     "address entity category role level"; entity and role may be -, `pool@b` is pool on the chain b
+    parents    "entity parent": the organisation above a labelled entity; both occur in labels
     expect     evidence that must be there, forbid: that must not: "rule: left relation right bits"; rule and bits may
                be left out, * fits anything
     together   "a b tier": in one anonymous group; apart: "a b", not so
@@ -68,6 +69,7 @@ class Scenario:
     edges: str = ""
     coverage: str = "whole"
     labels: tuple[str, ...] = ()
+    parents: tuple[str, ...] = ()
     contracts: tuple[str, ...] = ()
     addresses: dict[str, str] = field(default_factory=dict)
     tokens: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -150,25 +152,34 @@ class Book:
         for number, move in enumerate(moves, 1):
             self.add_transfer(scenario, move, number)
         for match in match_lines(CALL, scenario.calls):
-            self.add_call(scenario, match)
+            for number in range(1, int(match["times"] or 1) + 1):
+                self.add_call(scenario, match, number)
         for match in match_lines(EVENT, scenario.events):
             self.add_event(scenario, match)
         for match in match_lines(EDGE, scenario.edges):
-            ends = (self.address_id(scenario, match[end]) for end in ("sender", "receiver"))
-            self.insert(
-                "facts.edges", **dict(zip(("sender_id", "receiver_id"), ends, strict=True)), kind=match["kind"],
-                transfers=int(match["times"] or 1), source="toml",
-            )  # fmt: skip
+            self.add_edge(scenario, match)
         for label in scenario.labels:
             self.add_label(scenario, label)
-        if moves:
-            first = FIRST_BLOCK if scenario.coverage == "partial" else 0
-            for chain in sorted({scenario.chain_of(move.get("chain")) for move in moves}):
-                for kind in ("native", "erc20"):
-                    self.insert(
-                        "facts.coverage", dataset="transfers", chain=chain, kind=kind, source="toml",
-                        first_block=first, last_block=LAST_BLOCK, rows=len(moves),
-                    )  # fmt: skip
+        for text in scenario.parents:
+            child, parent = text.split()
+            next(row for row in self.tables["beliefs.entities"] if row["entity_id"] == child)["parent"] = parent
+        self.add_coverage(scenario, moves)
+
+    def add_coverage(self, scenario: Scenario, moves: list[dict[str, Any]]) -> None:
+        first = FIRST_BLOCK if scenario.coverage == "partial" else 0
+        for chain in sorted({scenario.chain_of(move.get("chain")) for move in moves}):
+            for kind in ("native", "erc20"):
+                self.insert(
+                    "facts.coverage", dataset="transfers", chain=chain, kind=kind, source="toml",
+                    first_block=first, last_block=LAST_BLOCK, rows=len(moves),
+                )  # fmt: skip
+
+    def add_edge(self, scenario: Scenario, match: re.Match[str]) -> None:
+        ends = [self.address_id(scenario, match[end], match[end].partition("@")[2]) for end in ("sender", "receiver")]
+        self.insert(
+            "facts.edges", **dict(zip(("sender_id", "receiver_id"), ends, strict=True)), kind=match["kind"],
+            transfers=int(match["times"] or 1), source="toml",
+        )  # fmt: skip
 
     def address_id(self, scenario: Scenario, nickname: str, chain: str | None = None) -> int:
         key = (scenario.chain_of(chain), scenario.address(nickname))
@@ -217,15 +228,17 @@ class Book:
             source="toml", block_time_is_estimated=False,
         )  # fmt: skip
 
-    def add_call(self, scenario: Scenario, match: re.Match[str]) -> None:
+    def add_call(self, scenario: Scenario, match: re.Match[str], number: int) -> None:
         time, options = read_time(match), read_options(match)
         chain = options.pop("chain", None)
         tx = options.pop("tx", None)
         created = options.pop("created", None)
         self.insert(
             "facts.transactions", chain=scenario.chain_of(chain), block_number=block_at(time), block_time=time,
-            tx_hash=scenario.tx_hash(tx) if tx else "0x" + digest(f"{scenario.chain} {match[0]}"),
-            sender_id=self.address_id(scenario, match["sender"], chain),
+            tx_hash=scenario.tx_hash(tx.replace("#", str(number)))
+            if tx
+            else "0x" + digest(f"{scenario.chain} {match[0]} {number}"),
+            sender_id=self.address_id(scenario, match["sender"].replace("#", str(number)), chain),
             receiver_id=None if match["receiver"] == "-" else self.address_id(scenario, match["receiver"], chain),
             created_id=self.address_id(scenario, created, chain) if created else None,
             method_id=match["method"], success=options.pop("success", "true") == "true",
@@ -251,15 +264,20 @@ class Book:
         )  # fmt: skip
 
     def add_label(self, scenario: Scenario, text: str) -> None:
-        """`nickname entity category role level`; entity "-": the label names no owner."""
-        nickname, entity, category, role, level = text.split()
-        address_id = self.address_id(scenario, nickname)
+        """`nickname entity category role level`; entity "-": the label names no owner; `pool@b` is pool on chain b."""
+        name, entity, category, role, level = text.split()
+        nickname, _, chain = name.partition("@")
+        address_id = self.address_id(scenario, nickname, chain or None)
         slug = None if entity == "-" else entity
         self.insert(
-            "beliefs.labels", chain=scenario.chain, address=scenario.address(nickname), entity_id=slug, label=text,
-            category=category, source="toml", level=int(level), origin="toml", visibility="public",
+            "beliefs.labels", chain=scenario.chain_of(chain), address=scenario.address(nickname), entity_id=slug,
+            label=text, category=category, source="toml", level=int(level), origin="toml", visibility="public",
         )  # fmt: skip
         if slug is None:
+            self.insert(
+                "beliefs.listings", address_id=address_id, category=category, source="toml", label=text,
+                visibility="public",
+            )  # fmt: skip
             return
         self.insert(
             "beliefs.anchors", address_id=address_id, entity_id=slug, category=category,
@@ -269,7 +287,7 @@ class Book:
         if not any(row["entity_id"] == slug for row in self.tables.get("beliefs.entities", [])):
             self.insert(
                 "beliefs.entities", entity_id=slug, name=slug.title(), category=category, kind="owner",
-                is_custodial=category in {"exchange", "custodian"}, visibility="public",
+                is_custodial=category in {"exchange", "custodian"}, visibility="public", parent=None,
             )  # fmt: skip
 
 
@@ -317,6 +335,18 @@ from facts.transfers where receiver_id is not null
 union all
 select sender_id, block_time, transfer_id, -1, receiver_id, asset_id, value_raw, value_micro_usd
 from facts.transfers where sender_id is not null;
+
+insert into facts.address_assets by name
+select
+    address_id, asset_id, coalesce(sum(value_raw) filter (where direction = 1), 0) as in_raw,
+    coalesce(sum(value_raw) filter (where direction = -1), 0) as out_raw,
+    coalesce(sum(value_micro_usd) filter (where direction = 1), 0)::bigint as in_micro_usd,
+    coalesce(sum(value_micro_usd) filter (where direction = -1), 0)::bigint as out_micro_usd,
+    count(value_raw) filter (where direction = 1) as transfers_in,
+    count(value_raw) filter (where direction = -1) as transfers_out,
+    min(block_time) as first_time, max(block_time) as last_time
+from facts.postings
+group by address_id, asset_id;
 
 insert into facts.address_stats by name
 select

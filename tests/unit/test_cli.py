@@ -239,3 +239,52 @@ def test_only_whole_addresses_and_hashes_go_into_a_pipe(store: Path) -> None:
     page = succeed("transfers", USER, store=store).out
     assert DEPOSIT in page
     assert all(row["tx_hash"] in page for row in TRANSFERS if USER in {row["sender"], row["receiver"]})
+
+
+# ------------------------------------------------------------------------------------------- judgements
+
+
+def test_a_judgement_is_pending_then_applied_then_taken_back(own_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INTEL_USER", "ann")
+    (made,) = succeed(
+        "judge", USER, SECRET, "different", "--because", "I met both", "--json", store=own_store
+    ).document["judgements"]
+    assert (made["state"], made["verdict"], made["made_by"]) == ("pending", "different", "ann")
+    page = succeed("explain", SECRET, USER, store=own_store).out
+    assert "pending" in page
+    assert "because I met both" in page
+    assert "pending" in succeed("profile", USER, store=own_store).out
+    assert succeed("profile", USER, "--json", store=own_store).document["judgements"][0]["state"] == "pending"
+    succeed("build", store=own_store)
+    assert succeed("explain", SECRET, USER, "--json", store=own_store).document["verdict"] == "kept apart"
+    assert "applied" in succeed("judge", "--list", store=own_store).out
+    (gone,) = succeed("judge", "--revoke", made["judgement_id"], "--json", store=own_store).document["judgements"]
+    assert gone["state"] == "revocation pending"
+    succeed("build", store=own_store)
+    (last,) = succeed("judge", "--list", "--json", store=own_store).document["judgements"]
+    assert (last["state"], last["revoked_by"]) == ("revoked", "ann")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["judge", USER, SECRET, "same"], "needs its reason"),
+        (["judge", USER], "two ends and a verdict"),
+        (["judge", USER, USER, "same", "--because", "x"], "both ends are"),
+        (["judge", USER, SECRET, "perhaps", "--because", "x"], "perhaps"),
+        (["judge", "--revoke", "99"], "there is no judgement 99"),
+        (["judge", "acorn-exchange", "acorn-nuts", "same", "--because", "x"], "two named entities"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_judgement_that_cannot_be_meant_exits_with_2(own_store: Path, arguments: list[str], message: str) -> None:
+    answer = run(*arguments, store=own_store)
+    assert (answer.code, answer.out) == (2, "")
+    assert message in answer.err
+    assert succeed("judge", "--list", "--json", store=own_store).document["judgements"] == []
+
+
+def test_a_workspace_that_cannot_be_read_does_not_hide_the_profile(own_store: Path) -> None:
+    (own_store / "workspace.sqlite").write_text("these are not the bytes of a database " * 100)
+    assert "Judgements are not shown" in succeed("profile", USER, store=own_store).out
+    assert "Judgements are not shown" in succeed("explain", USER, SECRET, store=own_store).out

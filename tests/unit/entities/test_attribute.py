@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from intel.entities.attribute import attribute_addresses
+from intel.entities.combine import score_evidence
 from intel.store import Connection
 from tests.scenarios.worlds import Scenario, load_store
 
@@ -38,8 +39,13 @@ def claim(con: Connection, name: str, entity: str, bits: float, visibility: str 
     )
 
 
-def attribute(con: Connection, name: str) -> list[tuple[Any, ...]]:
+def name_owners(con: Connection) -> None:
+    score_evidence(con)
     attribute_addresses(con)
+
+
+def attribute(con: Connection, name: str) -> list[tuple[Any, ...]]:
+    name_owners(con)
     return con.execute(
         "select entity_id, tier, confidence, rival_entity_id, visibility from beliefs.attributions where address = ? "
         "order by visibility desc",
@@ -109,7 +115,7 @@ def test_labelled_addresses_outside_the_ledger_are_named_too(con: Connection) ->
             "'Tag' as label, 'exchange' as category, ? as level, ? as origin, 'src' as source, 'public' as visibility",
             [entity, level, origin],
         )
-    attribute_addresses(con)
+    name_owners(con)
     rows = con.execute(
         "select chain, address_id, entity_id, tier, status, role, rival_entity_id from beliefs.attributions "
         "where address = '0x77'"
@@ -119,5 +125,5 @@ def test_labelled_addresses_outside_the_ledger_are_named_too(con: Connection) ->
 
 def test_named_owners_of_two_addresses_are_clusters_by_their_slug(con: Connection) -> None:
     claim(con, "dep1", "binance", 9)
-    attribute_addresses(con)
+    name_owners(con)
     assert con.execute("select cluster_id, count(*) from beliefs.clusters group by 1").fetchall() == [("binance", 2)]

@@ -33,7 +33,7 @@ def add_row(con: Connection, ends: tuple[int, int], event: str, bits: float, **m
 
 def read_bits(con: Connection) -> dict[tuple[int, int, str], float]:
     score_evidence(con)
-    rows = con.execute("select left_id, right_id, visibility, bits, probability from evidence_scores").fetchall()
+    rows = con.execute("select left_id, right_id, visibility, bits, probability from beliefs.links").fetchall()
     for *_, bits, probability in rows:
         assert log2(probability / (1 - probability)) == pytest.approx(bits)
     return {(left, right, layer): bits for left, right, layer, bits, _ in rows}
@@ -70,7 +70,7 @@ def test_claims_about_an_owner_are_kept_apart_by_owner(con: Connection) -> None:
     for entity, bits in (("binance", 9), ("kraken", 2)):
         add_row(con, (1, 1), entity, bits, right_id=None, right_entity=entity, relation="deposit_of")
     score_evidence(con)
-    rows = con.execute("select right_entity, bits, basis, reason from evidence_scores order by bits desc").fetchall()
+    rows = con.execute("select right_entity, bits, basis, reason from beliefs.links order by bits desc").fetchall()
     assert rows == [("binance", 9.0, ["rule"], "binance 9"), ("kraken", 2.0, ["rule"], "kraken 2")]
 
 

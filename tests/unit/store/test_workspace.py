@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import sqlite3
 import time
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -12,7 +13,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from intel.errors import StoreError
+from intel.errors import StoreError, UsageError
+from intel.model import JudgementEnd
 from intel.store.lake import lake_schema
 from intel.store.workspace import Workspace
 
@@ -155,4 +157,67 @@ def test_a_database_by_url_serves_as_well(tmp_path: Path) -> None:
     with Workspace(tmp_path, f"sqlite:///{tmp_path / 'elsewhere.db'}") as workspace:
         assert (workspace.revision(), workspace.labels().num_rows) == (0, 0)
         assert [workspace.add_labels(as_table(claim(1))) for _ in range(2)] == [1, 0]
+        assert numbers(workspace) == [1]
+
+
+# ------------------------------------------------------------------------------------------- judgements
+
+ONE, OTHER, OWNER = JudgementEnd(None, "0x" + "1" * 40), JudgementEnd("ethereum", "0x" + "2" * 40), JudgementEnd(
+    entity_id="acorn"
+)  # fmt: skip
+
+
+def test_a_judgement_comes_back_as_it_was_made(workspace: Workspace) -> None:
+    made = workspace.add_judgement(ONE, OTHER, "same", " they told me ", made_by="ann")
+    assert workspace.judgements() == [made]
+    assert (made.left, made.right, made.verdict, made.because, made.made_by) == (
+        ONE, OTHER, "same", "they told me", "ann",
+    )  # fmt: skip
+    assert made.revision == workspace.revision() == 1
+    assert (made.holds_at(0), made.holds_at(1)) == (False, True)
+
+
+def test_taking_back_dates_the_row_and_keeps_it(workspace: Workspace) -> None:
+    made = workspace.add_judgement(ONE, OWNER, "different", "no")
+    gone = workspace.revoke_judgement(made.judgement_id, revoked_by="bob")
+    assert workspace.judgements() == [gone]
+    assert gone.revoked_at is not None
+    assert (gone.revoked_by, gone.revoked_revision, workspace.revision()) == ("bob", 2, 2)
+    assert (gone.holds_at(1), gone.holds_at(2)) == (True, False)
+
+
+def test_the_newer_judgement_of_two_ends_takes_the_older_ones_place(workspace: Workspace) -> None:
+    old = workspace.add_judgement(ONE, OTHER, "same", "first thought")
+    apart = workspace.add_judgement(ONE, OWNER, "different", "another pair")
+    new = workspace.add_judgement(OTHER, ONE, "different", "second thought")
+    live = [one.judgement_id for one in workspace.judgements() if one.revoked_at is None]
+    assert live == [apart.judgement_id, new.judgement_id]
+    assert workspace.judgements()[0].judgement_id == old.judgement_id
+    assert workspace.judgements()[0].revoked_revision == new.revision
+
+
+def test_a_judgement_that_says_nothing_is_refused_and_changes_nothing(workspace: Workspace) -> None:
+    workspace.add_judgement(ONE, OTHER, "same", "told")
+    workspace.revoke_judgement(1)
+    for act, match in (
+        (lambda: workspace.add_judgement(ONE, OTHER, "perhaps", "told"), "'perhaps' is no verdict"),
+        (lambda: workspace.add_judgement(ONE, OTHER, "same", " "), "needs its reason"),
+        (lambda: workspace.add_judgement(ONE, ONE, "same", "told"), "both ends are"),
+        (lambda: workspace.revoke_judgement(7), "no judgement 7"),
+        (lambda: workspace.revoke_judgement(1), "was taken back on"),
+    ):
+        with pytest.raises(UsageError, match=match) as caught:
+            act()
+        assert caught.value.hint
+    assert (len(workspace.judgements()), workspace.revision()) == (1, 2)
+
+
+def test_a_workspace_of_before_judgements_learns_them(tmp_path: Path) -> None:
+    with Workspace(tmp_path) as old:
+        old.add_labels(as_table(claim(1)))
+    with sqlite3.connect(tmp_path / "workspace.sqlite") as con:
+        con.execute("drop table judgements")
+    with Workspace(tmp_path) as workspace:
+        assert workspace.judgements() == []
+        assert workspace.add_judgement(ONE, OTHER, "unsure", "look again").revision == 2
         assert numbers(workspace) == [1]
