@@ -35,8 +35,8 @@ def gather_balances(reader: Reader, subject: Subject, until: datetime | None = N
     """Fill the thread's temporary table `day_balances`: asset by day, from the first move on; spam left out.
 
     Columns: asset_id, day, net_raw (exact, at the end of the day), change_raw, price_usd, price_date, micro_usd,
-    moved_micro_usd (the day's change at the day's price), is_stale, transfers. Assets with prices have every day, the others
-    those on which they moved. Oversize assets have no amounts and are left out.
+    moved_micro_usd (the day's change at the day's price), is_stale, transfers. Assets with prices have every day, the
+    others those on which they moved. Oversize assets have no amounts and are left out.
     """
     gather_moves(reader, subject, Window(None, until))
     reader.prepare("day_balances", (subject.address_ids, until), lambda: _fill_balances(reader, until))
@@ -46,8 +46,8 @@ def _fill_balances(reader: Reader, until: datetime | None) -> None:
     reader.query(
         """create or replace temp table day_changes as
         select p.asset_id, p.block_time::date as day, sum(p.value_raw * p.direction)::decimal(38, 0) as change_raw,
-            count(*) filter (p.direction < 0 or coalesce(p.counterparty_id not in (select address_id from members), true))
-                as transfers
+            count(*) filter (p.direction < 0
+                or coalesce(p.counterparty_id not in (select address_id from members), true)) as transfers
         from moves p
         where p.asset_id not in (select asset_id from spam_assets)
             and p.asset_id not in (select asset_id from facts.assets where is_oversize)

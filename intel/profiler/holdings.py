@@ -16,6 +16,7 @@ TITLE_NET_FLOW = "net flow over the window"
 TITLE_CUSTODIAL = "held for customers"
 TITLE_CUSTODIAL_FLOW = "held for customers, net flow over the window"
 
+_LARGEST_USD = 1e24  # beyond it a price is nonsense, and sums of such values would carry nothing else
 _EXACT = Context(prec=80)  # an amount has at most 38 digits; Decimal's default of 28 would round it
 
 _WHOLE = """select p.asset_id, (sum(coalesce(p.in_raw, 0)) - sum(coalesce(p.out_raw, 0)))::decimal(38, 0) as net_raw,
@@ -92,6 +93,7 @@ def _read_holding(row: dict[str, Any]) -> Holding:
     amount = None if raw is None else scale_amount(raw, row["decimals"])
     price = row["price_usd"]
     value = None if amount is None or price is None else round(float(amount) * price, 6)
+    value = value if value is not None and abs(value) < _LARGEST_USD else None
     return Holding(
         chain=row["chain"],
         token=row["token"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Literal
 
 import numpy as np
@@ -241,12 +242,14 @@ def _read_price(reader: Reader, token: Token, until: Window) -> tuple[float | No
 
 
 def describe_token(reader: Reader, token: Token, *, tier: Tier = "confirmed", until: Window = ALWAYS) -> dict[str, Any]:
-    """Return what a token is and how concentrated: price_usd, price_date, holders, negative, held (exact text), usd,
-    and per address and per entity: holders, top_10_share, top_100_share, herfindahl (sum of squared shares, 0..1).
-    """  # noqa: D205
+    """Return what a token is, its last price, what is held of it, by how many, and how concentrated that is.
+
+    `held` is exact text; `negative` counts holders below zero. `concentration`, per address and per entity: holders,
+    top_10_share, top_100_share, herfindahl (the sum of the squared shares, 0..1). Burnt tokens are nobody's.
+    """
     _gather_holders(reader, token, tier, until)
     price, day = _read_price(reader, token, until)
-    held = scale_amount(_sum_exact(reader), token.decimals)
+    held = scale_amount(Decimal(_sum_held(reader)), token.decimals)
     negative = reader.query("select count(*) from token_holders where net_raw < 0")[0][0]
     spread = {by: _measure_spread(reader, by) for by in _HOLDERS}
     return {
@@ -257,12 +260,6 @@ def describe_token(reader: Reader, token: Token, *, tier: Tier = "confirmed", un
         "holders": spread["address"]["holders"], "negative": int(negative), "concentration": spread,
         "build": reader.build_id,
     }  # fmt: skip
-
-
-def _sum_exact(reader: Reader) -> Any:
-    from decimal import Decimal
-
-    return Decimal(_sum_held(reader))
 
 
 def _measure_spread(reader: Reader, by: By) -> dict[str, Any]:
@@ -286,7 +283,7 @@ def _measure_spread(reader: Reader, by: By) -> dict[str, Any]:
 
 
 def _gather_flows(reader: Reader, token: Token, tier: Tier, window: Window) -> None:
-    """Fill `token_moves` (the token's transfers of the window, flagged ones left out) and `token_ends` (their owners)."""
+    """Fill `token_moves`, the token's transfers of the window without flagged ones, and `token_ends`, their owners."""
     gather_token(reader, token)
 
     def fill() -> None:
@@ -331,7 +328,8 @@ def tabulate_token_flows(
             sum(p.n - p.priced)::bigint as unpriced, min(p.first_time) as first_time, max(p.last_time) as last_time
         from pairs p left join token_ends s on s.address_id = p.sender_id
             left join token_ends r on r.address_id = p.receiver_id
-        where s.entity_id is distinct from r.entity_id or s.entity_id is null and p.sender_id is distinct from p.receiver_id
+        where s.entity_id is distinct from r.entity_id
+            or s.entity_id is null and p.sender_id is distinct from p.receiver_id
         group by s.entity_id, r.entity_id, case when s.entity_id is null then p.sender_id end,
             case when r.entity_id is null then p.receiver_id end
         order by micro_usd desc nulls last, raw desc nulls last, sender_entity, receiver_entity, sender_id, receiver_id

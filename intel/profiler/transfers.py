@@ -278,7 +278,7 @@ def _more_conditions(
 
 
 def find_assets(reader: Reader, token: str) -> None:
-    """Fill the thread's `wanted_assets(asset_id)`: the tokens of this contract or symbol; raise UnknownSubject for none."""
+    """Fill the thread's `wanted_assets(asset_id)`: the tokens of a contract or symbol; raise UnknownSubject."""
     reader.query(
         """create or replace temp table wanted_assets as select asset_id from facts.assets
         where lower(token) = lower($token) or lower(symbol) = lower($token)
