@@ -21,7 +21,7 @@ def summarise_activity(reader: Reader, subject: Subject, window: Window = ALWAYS
             coalesce(sum(transfers_in) filter (not is_internal), 0)::bigint,
             coalesce(sum(transfers_out) filter (not is_internal), 0)::bigint,
             coalesce(sum(transfers_out) filter (is_internal), 0)::bigint,
-            count(*) filter (not is_internal and not is_spam and counterparty_id is not null)
+            count(distinct counterparty_id) filter (not is_internal and not is_spam and not is_venue)
         from flows"""
     )[0]
     signed = reader.query(

@@ -51,6 +51,7 @@ def build_profile(
         extra={
             **count_moves(reader, subject, window),
             "is_custodial": is_custodial,
+            "venues": tuple(rank_counterparties(reader, subject, window, limit=counterparties, venues=True)),
             "listings": list_listings(reader, subject),
             "judgements": judgements,
         },
@@ -165,6 +166,7 @@ def to_json(profile: Profile) -> dict[str, Any]:
         "holdings_title": profile.holdings_title,
         "holdings": [_holding_json(item) for item in profile.holdings],
         "counterparties": [_counterparty_json(item) for item in profile.counterparties],
+        "venues": [_counterparty_json(item) for item in profile.extra["venues"]],
         "exchange_usage": [
             {
                 "exchange": item.exchange, "name": item.name, "deposits": item.deposits,
