@@ -66,6 +66,8 @@ class World:
     evidence: list[dict[str, Any]] = field(default_factory=list)
     clusters: list[dict[str, Any]] = field(default_factory=list)
     roles: list[dict[str, Any]] = field(default_factory=list)
+    services: list[dict[str, Any]] = field(default_factory=list)
+    listings: list[dict[str, Any]] = field(default_factory=list)
     asset_flags: list[tuple[Asset, str]] = field(default_factory=list)
     transfer_flags: list[tuple[int, str]] = field(default_factory=list)  # position in `transfers`
 
@@ -172,7 +174,7 @@ def _derive_sums(con: Connection) -> None:
     )
 
 
-_PLAIN = ("labels", "entities", "names", "attributions", "clusters", "roles")
+_PLAIN = ("labels", "entities", "names", "attributions", "clusters", "roles", "services", "listings")
 _TABLES = {"names": "entity_names"}
 
 
@@ -180,7 +182,7 @@ def _write_beliefs(con: Connection, world: World, ids: _Ids) -> None:
     defaults = {"labels": {"visibility": "public"}, "entities": {"visibility": "public", "kind": "owner"}}
     for name in _PLAIN:
         rows = [defaults.get(name, {}) | row for row in getattr(world, name)]
-        if name in {"clusters", "roles"}:
+        if name in {"clusters", "roles", "services", "listings"}:
             rows = [
                 {k: v for k, v in row.items() if k != "address"} | {"address_id": ids.find(row["address"])}
                 for row in rows
