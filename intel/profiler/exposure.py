@@ -11,12 +11,12 @@ from intel.model import MICRO, SYSTEM_ADDRESSES, Subject
 from intel.profiler.postings import ALWAYS, SPAM_TRANSFER_FLAGS, Window, fill_owners, gather_flows
 from intel.store.reader import Reader
 
-RULE = """Direct: the category of whom the money came from, or went to, as this store knows it. A mixer counts as a mixer
-before all else, then a sanctions list, then the owner's category, then the other lists. Indirect: where nobody is known
-to own the counterparty, its own money up to the last payment (or, for what was sent, from the first payment on) stands
-for it, each category in proportion (haircut), one hop deep. No money is followed through an owner, a mixer or a hub:
-they mix what belongs to many. Unresolved is the rest; unknown is not clean. Only transfers with a price count; spam,
-moves between the subject's own addresses, and what it swapped by way of contracts do not."""
+RULE = """Direct: the category of whom the money came from, or went to, as this store knows it. A mixer counts as a
+mixer before all else, then a sanctions list, then the owner's category, then the other lists. Indirect: where nobody is
+known to own the counterparty, its own money up to the last payment (or, for what was sent, from the first payment on)
+stands for it, each category in proportion (haircut), one hop deep. No money is followed through an owner, a mixer or a
+hub: they mix what belongs to many. Unresolved is the rest; unknown is not clean. Only transfers with a price count;
+spam, moves between the subject's own addresses, and what it swapped by way of contracts do not."""
 
 # What is not resolved, and why.
 UNRESOLVED = {
@@ -99,7 +99,7 @@ def _categorise(reader: Reader, parties: str, owners: str, own: str | None) -> s
 
 
 def _prepare_walls(reader: Reader) -> None:
-    """Fill the thread's `mixer_ids`, `system_ids`, `hub_ids` (address_id) and `listed_ids` (category, is_sanctioned)."""
+    """Fill the thread's `mixer_ids`, `system_ids`, `hub_ids` and `listed_ids` (with category, is_sanctioned)."""
 
     def fill() -> None:
         reader.query(
@@ -131,7 +131,7 @@ def _prepare_walls(reader: Reader) -> None:
 
 
 def _fill_exposed(reader: Reader, subject: Subject) -> None:
-    """Fill `exposed`: per outside counterparty (null: none) its category, whether a hub, and micro-dollars in and out."""
+    """Fill `exposed`: per outside counterparty (null: none) its category, is_hub, and micro-dollars in and out."""
     reader.query(
         """create or replace temp table exposed_flows as
         select counterparty_id as address_id, sum(in_micro_usd) as in_micro_usd, sum(out_micro_usd) as out_micro_usd

@@ -8,7 +8,7 @@ from typing import Any
 
 from intel.model import Holding, Subject
 from intel.profiler.coverage import describe_chain, last_seen_by_chain
-from intel.profiler.postings import ALWAYS, Window, gather_moves
+from intel.profiler.postings import ALWAYS, Window, gather_moves, prepare_spam_assets
 from intel.store.reader import Reader
 
 TITLE_BALANCE = "balance"
@@ -41,13 +41,16 @@ def _query(window: Window) -> str:
         limit $limit"""
 
 
-def _prepare(reader: Reader, subject: Subject, window: Window) -> None:
-    gather_moves(reader, subject, window)
+def prepare_known_assets(reader: Reader, window: Window) -> None:
+    """Make the thread's `known_assets`: flags and last price of every asset that has some, at the window's end.
+
+    Columns: asset_id, as_of, price_date, price_usd, is_doubtful, flags, is_spam.
+    """
+    prepare_spam_assets(reader)
     reader.prepare("known_assets", window.until, lambda: _fill_known_assets(reader, window))
 
 
 def _fill_known_assets(reader: Reader, window: Window) -> None:
-    """Fill the thread's `known_assets`: flags and last price of every asset that has some, for a window's end."""
     seen = last_seen_by_chain(reader)
     last = None if window.until is None else window.until - timedelta(microseconds=1)
     reader.query(
@@ -77,7 +80,8 @@ def list_holdings(
     `doubtful_price`, `unknown_decimals` (the amount is in base units), `negative` (more went out than was seen
     coming in).
     """
-    _prepare(reader, subject, window)
+    gather_moves(reader, subject, window)
+    prepare_known_assets(reader, window)
     rows = reader.records(_query(window), {"limit": 2**62 if limit is None else limit})
     return [_read_holding(row) for row in rows]
 
