@@ -47,6 +47,7 @@ class Asset:
     token_id: str | None = None
     is_verified: bool = False
     is_oversize: bool = False
+    price_symbol: str | None = None  # assets of one symbol are one pool in PnL
 
 
 @dataclass
@@ -136,6 +137,7 @@ def _asset_row(ids: _Ids, asset: Asset) -> dict[str, Any]:
         "asset_id": ids.assets[asset.chain, asset.token, asset.token_id],
         "chain": asset.chain, "token": asset.token, "token_id": asset.token_id, "symbol": asset.symbol,
         "decimals": asset.decimals, "is_verified": asset.is_verified, "is_oversize": asset.is_oversize,
+        "price_symbol": asset.price_symbol,
     }  # fmt: skip
 
 
@@ -166,8 +168,8 @@ def _derive_sums(con: Connection) -> None:
         """insert into facts.address_assets by name select address_id, asset_id,
             coalesce(sum(value_raw) filter (direction > 0), 0)::decimal(38, 0) as in_raw,
             coalesce(sum(value_raw) filter (direction < 0), 0)::decimal(38, 0) as out_raw,
-            sum(value_micro_usd) filter (direction > 0) as in_micro_usd,
-            sum(value_micro_usd) filter (direction < 0) as out_micro_usd,
+            try_cast(sum(value_micro_usd) filter (direction > 0) as bigint) as in_micro_usd,
+            try_cast(sum(value_micro_usd) filter (direction < 0) as bigint) as out_micro_usd,
             count(*) filter (direction > 0) as transfers_in, count(*) filter (direction < 0) as transfers_out,
             min(block_time) as first_time, max(block_time) as last_time
         from facts.postings group by all order by 1, 2"""

@@ -212,6 +212,6 @@ def _say_pnl(profile: Profile) -> Iterator[str]:
         yield f"Sold or sent for USD {pnl['unknown_basis_usd']:,.2f} without a known cost: in no gain and no loss."
     if pnl["priced_share"] is not None and pnl["priced_share"] < 1:
         unpriced = 1 - pnl["priced_share"]
-        yield f"PnL: {unpriced:.1%} of what moved has no price; it leaves at cost and gains nothing."
+        yield f"PnL: {unpriced:.1%} of what moved has no price; it counts at what it cost on average."
     if pnl["too_large"]:
         yield f"PnL leaves out {_count(pnl['too_large'], 'movement')} too large for any lot."

@@ -20,7 +20,8 @@ _KEYS: dict[By, str] = {
 }
 _PARTIES: dict[By, str] = {
     by: f"""select min(o.entity_id) as entity_id, min(o.name) as name, min(o.category) as category,
-        coalesce(max(o.status), 'unknown') as status, min(f.counterparty_id) as first_id, count(*) as addresses,
+        coalesce(max(o.status), 'unknown') as status, min(f.counterparty_id) as first_id,
+        count(distinct f.counterparty_id) as addresses,
         sum(f.in_micro_usd)::bigint as in_micro_usd, sum(f.out_micro_usd)::bigint as out_micro_usd,
         sum(f.transfers_in + f.transfers_out)::bigint as transfers, sum(f.transfers_in)::bigint as transfers_in,
         sum(f.transfers_out)::bigint as transfers_out, sum(f.unpriced)::bigint as unpriced,
