@@ -168,6 +168,8 @@ def _say_unpriced(profile: Profile) -> Iterator[str]:
     unpriced, total = profile.extra["unpriced"], profile.extra["transfers"]
     if unpriced:
         yield f"{unpriced:,} of {_count(total, 'transfer')} without a USD value: sums in USD leave them out."
+    if profile.extra["capped"]:
+        yield "A sum in USD is beyond 9.2 trillion, which only a wrong price explains; it is shown as 9.2 trillion."
 
 
 _OF_HOLDINGS = {

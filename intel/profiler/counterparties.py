@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from intel.model import MICRO, SYSTEM_ADDRESSES, Counterparty, Subject
-from intel.profiler.postings import ALWAYS, Window, gather_flows, name_addresses
+from intel.profiler.postings import ALWAYS, Window, cap_sum, gather_flows, name_addresses
 from intel.store.reader import Reader
 
 By = Literal["entity", "address"]
@@ -22,7 +22,7 @@ _PARTIES: dict[By, str] = {
     by: f"""select min(o.entity_id) as entity_id, min(o.name) as name, min(o.category) as category,
         coalesce(max(o.status), 'unknown') as status, min(f.counterparty_id) as first_id,
         count(distinct f.counterparty_id) as addresses,
-        sum(f.in_micro_usd)::bigint as in_micro_usd, sum(f.out_micro_usd)::bigint as out_micro_usd,
+        {cap_sum("sum(f.in_micro_usd)")} as in_micro_usd, {cap_sum("sum(f.out_micro_usd)")} as out_micro_usd,
         sum(f.transfers_in + f.transfers_out)::bigint as transfers, sum(f.transfers_in)::bigint as transfers_in,
         sum(f.transfers_out)::bigint as transfers_out, sum(f.unpriced)::bigint as unpriced,
         min(f.first_time) as first_time, max(f.last_time) as last_time,
@@ -34,7 +34,7 @@ _PARTIES: dict[By, str] = {
 }
 
 
-_LARGEST_FIRST = "is_venue, in_micro_usd + out_micro_usd desc, transfers desc, first_id"
+_LARGEST_FIRST = "is_venue, in_micro_usd::hugeint + out_micro_usd desc, transfers desc, first_id"
 
 
 def gather_parties(reader: Reader, subject: Subject, window: Window, by: By = "entity") -> str:
@@ -68,7 +68,7 @@ def tabulate_counterparties(
         from (select * from {parties} order by {_LARGEST_FIRST} limit $limit) g
         left join facts.addresses a on a.address_id = g.first_id
         left join (select unnest($system) as address, unnest($names) as name) s on s.address = a.address
-        order by g.is_venue, g.in_micro_usd + g.out_micro_usd desc, g.transfers desc, g.first_id""",
+        order by g.is_venue, g.in_micro_usd::hugeint + g.out_micro_usd desc, g.transfers desc, g.first_id""",
         {
             "limit": 2**62 if limit is None else limit,
             "system": list(SYSTEM_ADDRESSES),

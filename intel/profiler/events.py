@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from intel.model import TRANSFER_KINDS, Subject
-from intel.profiler.postings import ALWAYS, Window, gather_flows
+from intel.profiler.postings import ALWAYS, Window, cap_sum, gather_flows
 from intel.sources.chains import load_chains
 from intel.store.reader import Reader
 
@@ -88,7 +88,7 @@ def _fill_legs(reader: Reader) -> None:
         select m.block_time, m.tx_tag, a.pool, m.kind_code = {_KIND["fee"]} and m.direction < 0 as is_fee,
             min(m.transfer_id) as first_id, arg_max(m.asset_id, (m.value_micro_usd, -m.transfer_id)) as asset_id,
             min(m.asset_id) as any_asset_id, sum(m.value_raw::hugeint * m.direction * a.scale) as net,
-            abs(sum(m.value_micro_usd * m.direction))::bigint as micro_usd,
+            {cap_sum("abs(sum(m.value_micro_usd * m.direction))")} as micro_usd,
             bool_or(m.value_micro_usd is null) as is_unpriced,
             case when min(m.counterparty_id) = max(m.counterparty_id) then min(m.counterparty_id) end
                 as counterparty_id,

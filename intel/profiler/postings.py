@@ -27,6 +27,14 @@ _WRAPS = ", ".join(str(TRANSFER_KINDS.index(kind)) for kind in ("wrap", "unwrap"
 _KEPT_POSTINGS = 500_000
 
 
+LARGEST_SUM = 2**63 - 1  # micro-dollars, 9.2 trillion USD: more can only come from a wrong price
+
+
+def cap_sum(sql: str) -> str:
+    """Return SQL of a sum of micro-dollars as a bigint that holds at `LARGEST_SUM` instead of failing."""
+    return f"least({sql}, {LARGEST_SUM})::bigint"
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """A stretch of time, UTC: from `since` on, up to but without `until`; None is an open end."""
@@ -167,15 +175,15 @@ def _fill_flows(reader: Reader, subject: Subject) -> None:
         select counterparty_id, is_spam,
             coalesce(counterparty_id in (select address_id from members), false) as is_internal,
             (n + net_n) // 2 as transfers_in, (n - net_n) // 2 as transfers_out,
-            (usd + net_usd) // 2 as in_micro_usd, (usd - net_usd) // 2 as out_micro_usd,
+            {cap_sum("(usd + net_usd) // 2")} as in_micro_usd, {cap_sum("(usd - net_usd) // 2")} as out_micro_usd,
             n - priced as unpriced, first_time, last_time, is_venue
         from (
             select p.counterparty_id,
                 p.asset_id in (select asset_id from spam_assets)
                     or p.transfer_id in (select transfer_id from spam_transfers) as is_spam,
                 count(*) as n, sum(p.direction)::bigint as net_n, count(p.value_micro_usd) as priced,
-                coalesce(sum(p.value_micro_usd), 0)::bigint as usd,
-                coalesce(sum(p.value_micro_usd * p.direction), 0)::bigint as net_usd,
+                coalesce(sum(p.value_micro_usd), 0) as usd,
+                coalesce(sum(p.value_micro_usd * p.direction), 0) as net_usd,
                 min(p.block_time) as first_time, max(p.block_time) as last_time, {swapped}
             group by p.counterparty_id, is_spam, is_venue)"""
     )

@@ -127,7 +127,10 @@ def test_a_deposit_address_tells_who_else_uses_it(reader: Reader) -> None:
         (MINE, 2, 108.0, 0),
         (SHARED, 1, 50.0, 2),  # the fund once, and the stranger
     ]
-    assert (rows[0]["first_time"], rows[0]["last_time"]) == (datetime(2024, 1, 1), datetime(2024, 2, 4))
+    assert (rows[0]["first_time"], rows[0]["last_time"]) == (
+        datetime.fromisoformat("2024-01-01"),
+        datetime.fromisoformat("2024-02-04"),
+    )
     assert rows[0]["exchange"] == "bank"
     assert tabulate_deposit_addresses(reader, resolve_subject(reader, "bank")).num_rows == 0
 
