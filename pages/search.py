@@ -9,7 +9,8 @@ from intel.profiler.largest import list_largest
 from intel.profiler.overview import count_contents, list_examples
 from intel.store.reader import Reader
 from pages._ask import ask_subject
-from pages._frame import link_subject, show_page
+from pages._frame import show_page
+from pages._links import link_subject
 from pages._words import plain, say_count, say_day
 
 
