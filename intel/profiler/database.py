@@ -11,6 +11,7 @@ from intel.errors import UsageError
 from intel.model import Profile, Tier
 from intel.profiler.attribute import frame_attributions
 from intel.profiler.explain import explain_link
+from intel.profiler.lots import Method
 from intel.profiler.postings import parse_window
 from intel.profiler.profile import build_profile
 from intel.profiler.subjects import Suggestion, resolve_subject, suggest
@@ -40,9 +41,21 @@ class Database:
         """The build every answer comes from."""
         return self.reader.build_id
 
-    def profile(self, subject: str, *, since: Moment = None, until: Moment = None, tier: Tier = "confirmed") -> Profile:
-        """Return everything about an address or an entity; `until` takes its day, month or year in whole."""
-        return build_profile(self.reader, resolve_subject(self.reader, subject, tier), parse_window(since, until))
+    def profile(
+        self,
+        subject: str,
+        *,
+        since: Moment = None,
+        until: Moment = None,
+        tier: Tier = "confirmed",
+        method: Method = "average",
+    ) -> Profile:
+        """Return everything about an address or an entity; `until` takes its day, month or year in whole.
+
+        `method` says which cost a sale has: average, fifo, lifo or hifo; PnL names the realised gains of all four.
+        """
+        found, window = resolve_subject(self.reader, subject, tier), parse_window(since, until)
+        return build_profile(self.reader, found, window, method=method)
 
     @overload
     def transfers(self, subject: str, *, as_: Literal["pandas"] = ..., **wanted: Any) -> pd.DataFrame: ...

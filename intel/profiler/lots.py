@@ -80,6 +80,12 @@ def join_quantity(high: int, low: int) -> int:
     return int(high) * LIMB + int(low)
 
 
+def check_method(method: str) -> None:
+    """Raise BadInput for a name that is none of METHODS."""
+    if method not in METHODS:
+        raise BadInput(f"there is no method {method!r}", f"take one of {', '.join(METHODS)}")
+
+
 def match_lots(movements: Movements, method: Method) -> Matched:
     """Match every disposal with lots of its pool, the earliest, latest, dearest, or all of them in proportion.
 
@@ -87,8 +93,7 @@ def match_lots(movements: Movements, method: Method) -> Matched:
     part of unknown basis is the same under all four methods. O(n log n); 1 million movements take about a second.
     Raises BadInput where a pool takes in `LARGEST` base units or more.
     """
-    if method not in METHODS:
-        raise BadInput(f"there is no method {method!r}", f"take one of {', '.join(METHODS)}")
+    check_method(method)
     enters = movements.kind > 0
     if np.bincount(movements.pool[enters], movements.high[enters] + 1.0).max(initial=0) >= LARGEST // LIMB:
         raise BadInput("a pool took in more than a lot can hold", f"leave out pools of {LARGEST} base units and more")

@@ -14,7 +14,17 @@ import pyarrow as pa
 from intel.model import MICRO, Subject
 from intel.profiler.coverage import last_seen_by_chain
 from intel.profiler.gains import CLASS, INCOME, Flow, read_flow
-from intel.profiler.lots import ACQUIRE, CARRY_IN, CARRY_OUT, DISPOSE, METHODS, Matched, Method, match_lots
+from intel.profiler.lots import (
+    ACQUIRE,
+    CARRY_IN,
+    CARRY_OUT,
+    DISPOSE,
+    METHODS,
+    Matched,
+    Method,
+    check_method,
+    match_lots,
+)
 from intel.profiler.postings import ALWAYS, Window
 from intel.store.reader import Reader
 
@@ -42,6 +52,7 @@ def compute_pnl(
     every method. Disposals whose basis nobody saw stand apart in `unknown_basis_usd` and in no sum. What has no price
     counts at its average cost, whatever the method: any other choice would make the total depend on the method.
     """
+    check_method(method)
     flow = read_flow(reader, subject, window)
     since = _to_micros(window.since)
     ends = (read_worth(reader, flow, window.until), read_worth(reader, flow, window.since))

@@ -18,15 +18,23 @@ from intel.profiler.explain import list_attributions
 from intel.profiler.holdings import list_holdings, name_holdings
 from intel.profiler.judge import list_judgements_about
 from intel.profiler.labels import list_labels, list_listings
-from intel.profiler.pnl import compute_pnl
+from intel.profiler.lots import Method, check_method
+from intel.profiler.pnl import DEFAULT, compute_pnl
 from intel.profiler.postings import ALWAYS, Window, gather_members, prepare_entities
 from intel.store.reader import Reader
 
 
 def build_profile(
-    reader: Reader, subject: Subject, window: Window = ALWAYS, *, counterparties: int = 50, evidence: int = 100
+    reader: Reader,
+    subject: Subject,
+    window: Window = ALWAYS,
+    *,
+    counterparties: int = 50,
+    evidence: int = 100,
+    method: Method = DEFAULT,
 ) -> Profile:
     """Return the profile of an address or an entity of any size, over the window or all that was seen."""
+    check_method(method)
     entity = describe_entity(reader, subject)
     role = describe_role(reader, subject)
     chains = list_chains(reader, subject)
@@ -42,7 +50,7 @@ def build_profile(
         holdings_title=name_holdings(reader, chains, window, is_custodial=is_custodial),
         counterparties=tuple(rank_counterparties(reader, subject, window, limit=counterparties)),
         exchange_usage=tuple(list_exchange_usage(reader, subject, window)),
-        pnl=None if is_custodial or not subject.address_ids else compute_pnl(reader, subject, window),
+        pnl=None if is_custodial or not subject.address_ids else compute_pnl(reader, subject, window, method=method),
         activity=summarise_activity(reader, subject, window),
         evidence=tuple(list_evidence(reader, subject, limit=evidence)),
         coverage={"since": window.since, "until": window.until, **describe_coverage(reader, chains)},
