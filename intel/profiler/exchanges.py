@@ -28,7 +28,8 @@ def list_exchange_usage(reader: Reader, subject: Subject, window: Window = ALWAY
     rows = reader.query(
         f"""select o.entity_id, o.name, o.transfers_out, o.out_micro_usd, o.transfers_in, o.in_micro_usd, o.first_time,
             o.last_time
-        from {parties} o where {_OTHER_EXCHANGE} order by o.out_micro_usd::hugeint + o.in_micro_usd desc, o.entity_id""",
+        from {parties} o where {_OTHER_EXCHANGE}
+        order by o.out_micro_usd::hugeint + o.in_micro_usd desc, o.entity_id""",
         {"exchanges": list(EXCHANGE_CATEGORIES), "own": subject.entity_id},
     )
     return [
