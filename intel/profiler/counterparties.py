@@ -18,8 +18,11 @@ _KEYS: dict[By, str] = {
     "address": "f.counterparty_id",
     "entity": "o.entity_id, case when o.entity_id is null then f.counterparty_id end",
 }
-_PARTIES: dict[By, str] = {
-    by: f"""select min(o.entity_id) as entity_id, min(o.name) as name, min(o.category) as category,
+
+
+def group_parties(flows: str, by: By) -> str:
+    """Return SQL of one row per counterparty, out of a temporary table like `flows` and the `owners` beside it."""
+    return f"""select min(o.entity_id) as entity_id, min(o.name) as name, min(o.category) as category,
         coalesce(max(o.status), 'unknown') as status, min(f.counterparty_id) as first_id,
         count(distinct f.counterparty_id) as addresses,
         {cap_sum("sum(f.in_micro_usd)")} as in_micro_usd, {cap_sum("sum(f.out_micro_usd)")} as out_micro_usd,
@@ -27,11 +30,9 @@ _PARTIES: dict[By, str] = {
         sum(f.transfers_out)::bigint as transfers_out, sum(f.unpriced)::bigint as unpriced,
         min(f.first_time) as first_time, max(f.last_time) as last_time,
         coalesce(min(o.visibility), 'public') as visibility, f.is_venue
-    from flows f left join owners o on o.address_id = f.counterparty_id
+    from {flows} f left join owners o on o.address_id = f.counterparty_id
     where not f.is_spam and not f.is_internal and f.counterparty_id is not null
-    group by {key}, f.is_venue"""
-    for by, key in _KEYS.items()
-}
+    group by {_KEYS[by]}, f.is_venue"""
 
 
 _LARGEST_FIRST = "is_venue, in_micro_usd::hugeint + out_micro_usd desc, transfers desc, first_id"
@@ -43,7 +44,7 @@ def gather_parties(reader: Reader, subject: Subject, window: Window, by: By = "e
     name = f"parties_by_{by}"
 
     def fill() -> None:
-        reader.query(f"create or replace temp table {name} as {_PARTIES[by]}")
+        reader.query(f"create or replace temp table {name} as {group_parties('flows', by)}")
 
     reader.prepare(name, (subject.address_ids, subject.tier, window), fill)
     return name

@@ -80,7 +80,9 @@ def read_members(
         behind = f"({', '.join(_KEYS)}) {'<' if descending else '>'} ($k0, $k1, $k2, $k3)"
         params |= {f"k{place}": value for place, value in enumerate(after)}
     order = "desc" if descending else "asc"
-    table = _select(reader, subject, sort, f"($role is null or role = $role) and {behind}", order, params)
+    table = _select(
+        reader, subject, sort, order, condition=f"($role is null or role = $role) and {behind}", params=params
+    )
     key: MemberKey | None = None
     if limit and table.num_rows == limit:
         last = table.slice(limit - 1).to_pylist()[0]
@@ -95,11 +97,11 @@ def tabulate_members(reader: Reader, subject: Subject, *, limit: int | None = No
     first_time, last_time, basis, reason, label_source, visibility. A list (sanctioned, ...) owns nothing and has none.
     """
     params: dict[str, object] = {"limit": 2**62 if limit is None else limit}
-    return _select(reader, subject, "transfers", "true", "desc", params).drop_columns(["sort_value"])
+    return _select(reader, subject, "transfers", "desc", condition="true", params=params).drop_columns(["sort_value"])
 
 
 def _select(
-    reader: Reader, subject: Subject, sort: MemberSort, condition: str, order: str, params: dict[str, object]
+    reader: Reader, subject: Subject, sort: MemberSort, order: str, *, condition: str, params: dict[str, object]
 ) -> pa.Table:
     """Choose the rows first and count their evidence then: counting it for a million members takes a second."""
     by_evidence = sort == "evidence"
