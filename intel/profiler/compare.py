@@ -132,7 +132,8 @@ def _split_change(before: Holding | None, after: Holding | None) -> dict[str, fl
 
 def _sum_up(rows: list[dict[str, Any]], sums: tuple[float, float]) -> dict[str, Any]:
     def add(name: str, standing: str) -> float:
-        return sum(round(row[name] * MICRO) for row in rows if row["standing"] == standing) / MICRO
+        found: int = sum(round(row[name] * MICRO) for row in rows if row["standing"] == standing)
+        return found / MICRO
 
     return {
         "usd_a": sums[0],

@@ -84,7 +84,7 @@ def tabulate_dealings(
 
 
 def _fill_token_flows(reader: Reader, token: str) -> None:
-    """Fill `flows_of_token`, like `flows`, of the moves in one token; `swapped` and `owners` are those of all tokens."""
+    """Fill `flows_of_token`, like `flows`, of the moves in one token; `swapped` and `owners` are those of all."""
     find_assets(reader, token)
     incoming = "coalesce(sum(p.value_micro_usd) filter (p.direction > 0), 0)"
     outgoing = "coalesce(sum(p.value_micro_usd) filter (p.direction < 0), 0)"

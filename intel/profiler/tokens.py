@@ -107,7 +107,7 @@ def _find_tokens(reader: Reader, name: str, chain: str | None) -> list[Token]:
             {"name": name.lower() if name.lower() == _NATIVE else name, "chain": chain},
         )
         if rows:
-            return [Token(*row[:8], flags=tuple(row[8] or ())) for row in rows]
+            return [Token(*row[:8], tuple(row[8] or ())) for row in rows]
     return []
 
 
