@@ -73,14 +73,14 @@ def describe_case(reader: Reader, case_id: int, *, made_at: datetime | None = No
 
 def _describe_front(reader: Reader, case: Case, made_at: datetime) -> list[Block]:
     told = reader.manifest
+    opened = f"Opened {case.made_at:%Y-%m-%d %H:%M} UTC" + (f" by {case.made_by}." if case.made_by else ".")
+    scope = (
+        "All times are UTC, all values USD. Statements are those of the build named here; private labels and judgements "
+        "of this store are part of it. Unknown is not clean."
+    )
     return [
         Heading(1, f"Case {case.case_id}: {case.title}"),
-        Lines((
-            f"Written {made_at:%Y-%m-%d %H:%M} UTC. Opened {case.made_at:%Y-%m-%d %H:%M} UTC"
-            + (f" by {case.made_by}." if case.made_by else "."),
-            "All times are UTC, all values USD. Statements are those of the build named here; private labels and "
-            "judgements of this store are part of it. Unknown is not clean.",
-        )),
+        Lines((f"Written {made_at:%Y-%m-%d %H:%M} UTC. {opened}", scope)),
         Sheet(("made from", "value"), (
             ("build", told.build_id), ("made (UTC)", told.created_at), ("code version", told.code_version),
             ("lake commit", told.lake_commit), ("workspace revision", told.workspace_revision),
@@ -106,10 +106,8 @@ def _describe_subject(reader: Reader, number: int, text: str, notes: Sequence[No
     gather_members(reader, subject)
     name = profile.entity["name"] if profile.entity else "unknown owner"
     title = f"{subject.name} ({subject.entity_id})" if subject.kind == "entity" else f"{subject.name}: {name}"
-    facts = Lines((
-        f"Addresses: {len(subject.address_ids):,} in the ledger at tier {subject.tier}; membership "
-        f"{hash_members(reader, subject)}.",
-    ))  # fmt: skip
+    members = f"{len(subject.address_ids):,} in the ledger at tier {subject.tier}"
+    facts = Lines((f"Addresses: {members}; membership {hash_members(reader, subject)}.",))
     return [
         Heading(2, f"{number}. {title}"),
         Lines(tuple(_tell_who(profile))),
@@ -118,8 +116,12 @@ def _describe_subject(reader: Reader, number: int, text: str, notes: Sequence[No
         *_list_figures(profile),
         *_list_parties(profile),
         *_list_evidence(profile.evidence),
-        *([Heading(3, "Before relying on this"), Lines(profile.caveats)] if profile.caveats else []),
+        *_list_caveats(profile),
     ]
+
+
+def _list_caveats(profile: Profile) -> list[Block]:
+    return [Heading(3, "Before relying on this"), Lines(profile.caveats)] if profile.caveats else []
 
 
 def _tell_who(profile: Profile) -> list[str]:

@@ -62,7 +62,7 @@ def draw_exposure(found: Mapping[str, Exposure]) -> pa.Table:
 
 def sheet_exposure(side: Exposure) -> pa.Table:
     """Return the parts of one direction, which make its whole: category, how, usd, share, note, addresses."""
-    rows = []
+    rows: list[tuple[str, str, float, str | None, int | None]] = []
     for row in side.rows.to_pylist():
         for how in ("direct", "indirect"):
             if row[f"{how}_usd"]:

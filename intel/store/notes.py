@@ -108,10 +108,11 @@ class Notebook(Workspace):
             raise UsageError(f"the note has {len(told):,} characters", f"a note has {LONGEST:,} at most")
         if (subject is None) == (case_id is None):
             raise UsageError("a note is about one subject or one case", "name one of them")
-        values = {"subject": subject, "case_id": case_id, "text": told, "made_by": made_by, "made_at": _now()}
+        now = _now()
+        values = {"subject": subject, "case_id": case_id, "text": told, "made_by": made_by, "made_at": now}
         with self._begin() as con:
             number = con.execute(insert(NoteRow).values(**values).returning(NoteRow.id)).scalar_one()
-        return Note(number, **values)
+        return Note(number, subject, case_id, told, made_by, now)
 
     def remove_note(self, note_id: int) -> None:
         """Take a note back; its row stays, dated."""
