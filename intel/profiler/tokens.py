@@ -95,7 +95,7 @@ def resolve_token(reader: Reader, text: str) -> Token:
 def _find_tokens(reader: Reader, name: str, chain: str | None) -> list[Token]:
     # The exact contract stands alone: a token may carry another one's contract as its symbol.
     for test in ("a.token = $name or (a.token is null and $name = 'native')", "lower(a.symbol) = lower($name)"):
-        rows = reader.query(
+        rows = reader.records(
             f"""with found as (
                 select a.chain, a.token, min(a.symbol) as symbol, min(a.name) as name, min(a.decimals) as decimals,
                     min(a.standard) as standard, coalesce(bool_or(a.is_verified), false) as is_verified,
@@ -107,7 +107,7 @@ def _find_tokens(reader: Reader, name: str, chain: str | None) -> list[Token]:
             {"name": name.lower() if name.lower() == _NATIVE else name, "chain": chain},
         )
         if rows:
-            return [Token(*row[:8], tuple(row[8] or ())) for row in rows]
+            return [Token(**{**row, "flags": tuple(row["flags"] or ())}) for row in rows]
     return []
 
 
