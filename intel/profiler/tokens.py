@@ -156,6 +156,9 @@ def _gather_holders(reader: Reader, token: Token, tier: Tier, window: Window) ->
     reader.prepare("token_holders", (token.chain, token.token, tier, window.until), fill)
 
 
+# By the few ids of the system addresses: the text of a million holders takes a second to look up.
+_IS_HELD = """h.address_id not in (
+    select address_id from facts.address_lookup where address in (select unnest($system)))"""
 _HOLDERS: dict[By, str] = {
     "address": "h.address_id",
     "entity": "o.entity_id, case when o.entity_id is null then h.address_id end",
@@ -197,8 +200,7 @@ def tabulate_holders(
 def _sum_held(reader: Reader) -> int:
     return int(
         reader.query(
-            """select coalesce(sum(h.net_raw), 0) from token_holders h join facts.addresses a using (address_id)
-            where h.net_raw > 0 and a.address not in (select unnest($system))""",
+            f"select coalesce(sum(h.net_raw), 0) from token_holders h where h.net_raw > 0 and {_IS_HELD}",
             {"system": list(SYSTEM_ADDRESSES)},
         )[0][0]
     )
@@ -266,8 +268,7 @@ def _measure_spread(reader: Reader, by: By) -> dict[str, Any]:
     """Return how the positive amounts are spread; the shares are summed from the largest down, so always alike."""
     table = reader.arrow(
         f"""select sum(h.net_raw)::double as amount from token_holders h
-        left join token_owners o using (address_id) join facts.addresses a using (address_id)
-        where h.net_raw > 0 and a.address not in (select unnest($system))
+        left join token_owners o using (address_id) where h.net_raw > 0 and {_IS_HELD}
         group by {_HOLDERS[by]} order by amount desc""",
         {"system": list(SYSTEM_ADDRESSES)},
     )
