@@ -19,6 +19,8 @@ if (!window.intelOpensOnEnter) {
     }
   });
 }
+const box = document.querySelector(".st-key-query input");
+if (box && !["INPUT", "TEXTAREA"].includes(document.activeElement?.tagName)) box.focus();
 </script>"""
 
 

@@ -6,6 +6,9 @@ from typing import Any
 
 import streamlit as st
 
+from pages._clock import read_zone
+from pages._words import say_words
+
 _column = st.column_config
 _ADDRESS = {"width": 330}
 # Times: what they are called, how they are written, and how wide; the zone is added where they are shown.
@@ -72,6 +75,26 @@ COLUMNS: dict[str, Any] = {
     "largest_usd": _column.NumberColumn("Largest USD", format="dollar"),
     "largest_direction": _column.TextColumn("Direction"),
     "largest_tx": _column.TextColumn("Its transaction", width=490),
+    "price_date_a": _column.DateColumn("Price of (before)", format="YYYY-MM-DD"),
+    "price_date_b": _column.DateColumn("Price of (after)", format="YYYY-MM-DD"),
+    "share_a": _column.NumberColumn("Share before", format="percent"),
+    "share_b": _column.NumberColumn("Share after", format="percent"),
+    "precision": _column.NumberColumn("Precision", format="percent"),
+    "precision_low": _column.NumberColumn("At least", format="percent"),
+    "precision_high": _column.NumberColumn("At most", format="percent"),
+    "n": _column.NumberColumn("Links checked", format="localized"),
+    "measured_on": _column.TextColumn("Measured on", width=330),
+    "transfers": _column.NumberColumn("Transfers", format="localized"),
+    "in_amount": _column.NumberColumn("Received", format="localized"),
+    "out_amount": _column.NumberColumn("Sent", format="localized"),
+    "left_in_usd": _column.NumberColumn("The one received USD", format="dollar"),
+    "left_out_usd": _column.NumberColumn("The one sent USD", format="dollar"),
+    "right_in_usd": _column.NumberColumn("The other received USD", format="dollar"),
+    "right_out_usd": _column.NumberColumn("The other sent USD", format="dollar"),
+    "sender": _column.TextColumn("Sender", width=250),
+    "receiver": _column.TextColumn("Receiver", width=250),
+    "other_users": _column.NumberColumn("Other users", format="localized", help="Others who ever paid into it"),
+    "entities": _column.NumberColumn("Entities", format="localized"),
     "day": _column.DateColumn("Day (UTC)", format="YYYY-MM-DD"),
     "usd": _column.NumberColumn("USD", format="dollar"),
     "weight": _column.TextColumn("Weight", help="Assumed: a weight that was never measured on known truth"),
@@ -83,7 +106,7 @@ COLUMNS: dict[str, Any] = {
     "conflict": _column.TextColumn("Disputed", help="Another source names an unrelated owner"),
     "counterparty_name": _column.TextColumn("Counterparty", width=170),
     "addresses": _column.NumberColumn("Addresses", format="localized"),
-    "period": _column.DateColumn("Month", format="MMM YYYY"),
+    "period": _column.DateColumn("From", format="YYYY-MM-DD", help="First day of the period, UTC"),
     "seconds": _column.NumberColumn("Seconds", format="%.2f"),
     "heuristic": _column.TextColumn("Rule"),
     "left_bits": _column.NumberColumn("Bits with the one", format="%.1f"),
@@ -100,3 +123,15 @@ COLUMNS: dict[str, Any] = {
     "basis": _column.ListColumn("Basis"),
     "flags": _column.TextColumn("Flags", width=170),
 }
+
+
+def describe_column(name: str) -> Any:
+    """Return what a column is called and how it is written."""
+    if name in TIMES:
+        title, form, width = TIMES[name]
+        return st.column_config.DatetimeColumn(f"{title} ({read_zone()})", format=form, width=width)
+    if name not in COLUMNS and name.endswith("_usd"):
+        return st.column_config.NumberColumn(f"{say_words(name[:-4]).capitalize()} USD", format="dollar")
+    if name not in COLUMNS and name.startswith("share"):
+        return st.column_config.NumberColumn(say_words(name).capitalize(), format="percent")
+    return COLUMNS.get(name, say_words(name).capitalize())

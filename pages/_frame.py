@@ -21,6 +21,12 @@ _STYLE = """<style>
 [data-testid="stMetricLabel"] { opacity: 0.75; }
 [data-testid="stMainBlockContainer"] { max-width: 1320px; }
 [data-testid="stHeading"] h1 { padding-top: 0; }
+[data-testid="stMain"] [data-testid="stPageLink-NavLink"] { background: transparent; }
+[data-testid="stMain"] [data-testid="stPageLink-NavLink"] p { font-weight: 400; }
+[data-testid="stMain"] [data-testid="stPageLink-NavLink"]:hover p { text-decoration: underline; }
+.st-key-figures [data-testid="stPageLink-NavLink"] { padding: 0; margin: 0; min-height: 0; }
+.st-key-figures [data-testid="stPageLink-NavLink"] p { font-size: 0.8rem; opacity: 0.75; }
+.st-key-clock { margin-bottom: -2.6rem; z-index: 2; }
 </style>"""
 
 

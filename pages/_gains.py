@@ -44,11 +44,12 @@ def show_gains(reader: Reader, subject: Subject, profile: Profile, window: Windo
             else "No PnL: this store has no transfer of the subject.", icon=":material/info:",
         )  # fmt: skip
         return
-    method: Method = st.segmented_control(
-        "Method", METHODS, default=METHODS[0], required=True, key="method", bind="query-params",
-        format_func=METHOD_NAMES.__getitem__,
-        help="Which lots a disposal takes: the earliest, the latest, the dearest, or all in proportion.",
+    chosen = st.segmented_control(
+        "Method", tuple(METHOD_NAMES.values()), default="Average cost", required=True, key="method",
+        bind="query-params",
+        help="Which lots a disposal takes: all in proportion, the earliest, the latest, or the dearest.",
     )  # fmt: skip
+    method = next(name for name in METHODS if METHOD_NAMES[name] == chosen)
     pnl = _compute(reader, reader.build_id, subject, (subject.name, subject.tier, window), method)
     _show_totals(pnl)
     show_whole(
@@ -141,5 +142,5 @@ def _tell_gain(row: Mapping[str, Any], lots: pa.Table) -> None:
     st.markdown(
         plain(f"Proceeds {say_usd(row['value_usd'])} − unknown {say_usd(row['unknown_basis_usd'])} "
               f"− basis {say_usd(row['basis_usd'])} = gain {say_usd(row['gain_usd'])}, "
-              f"from {say_count(lots.num_rows)} lots.")
+              f"lots: {say_count(lots.num_rows)}.")
     )  # fmt: skip

@@ -11,7 +11,7 @@ from intel.model import Profile, Subject
 from intel.profiler.members import count_members
 from intel.profiler.sheets import add_up
 from intel.store.reader import Reader
-from pages._links import link_rows, link_subject
+from pages._links import link_subject, link_why
 from pages._words import STATUS, STATUS_HELP, plain, say_count, say_day, say_share, say_usd, say_words
 
 # How an entity's addresses came to be its own.
@@ -123,18 +123,16 @@ def show_figures(profile: Profile, subject: Subject) -> None:
     ]
     if pnl is not None:
         figures.insert(1, ("PnL", say_usd(pnl["total_usd"]), "Realised, unrealised and income less fees", "PnL"))
-    with st.container(horizontal=True, gap="large"):  # wraps: an exact number is never cut off
+    with st.container(horizontal=True, gap="large", key="figures"):  # wraps: an exact number is never cut off
         for title, value, note, tab in figures:
             with st.container(width="content", gap=None):
                 st.metric(title, plain(value), help=note, width="content")
                 filters = {"direction": tab, "tab": "Transfers"} if tab in {"In", "Out"} else {"tab": tab}
-                link_rows(subject, "Why?", **filters)
+                link_why(subject, **filters)
 
 
 def show_caveats(profile: Profile) -> None:
     """Show what limits the statements on this page."""
     if profile.caveats:
-        with st.expander(
-            f"Before relying on this: {len(profile.caveats)} points", expanded=True, icon=":material/info:"
-        ):
+        with st.expander(f"Before relying on this ({len(profile.caveats)})", expanded=True, icon=":material/info:"):
             st.markdown("\n".join(f"- {plain(text)}" for text in profile.caveats))

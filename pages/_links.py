@@ -16,6 +16,11 @@ def link_subject(subject: str, label: str, icon: str | None = None) -> None:
     st.page_link(PROFILE, label=plain(label), icon=icon, query_params={"subject": subject})
 
 
+def link_why(subject: Subject, **filters: str) -> None:
+    """Show a small link to what stands behind a number."""
+    st.page_link(PROFILE, label="Why?", query_params={"subject": name_subject(subject)} | filters)
+
+
 def link_rows(subject: Subject, label: str, party: str | None = None, **filters: str) -> None:
     """Show a link to the transfers behind a number."""
     query = {"subject": name_subject(subject), "tab": "Transfers"} | filters | ({"party": party} if party else {})

@@ -15,13 +15,26 @@ import streamlit as st
 from intel.export.files import write_batches
 from intel.profiler.clock import localise_table
 from pages._clock import read_zone
-from pages._columns import COLUMNS, TIMES
+from pages._columns import describe_column
 from pages._links import PROFILE
 from pages._words import mark_status, say_words
 
 SHOWN = 1_000  # rows on screen; a download has all
 
-_SLUGS = ("category", "standing", "class", "role", "relation", "kind", "dataset", "code", "level_of_confidence")
+_SLUGS = (
+    "category",
+    "sender_category",
+    "receiver_category",
+    "heuristic",
+    "standing",
+    "class",
+    "role",
+    "relation",
+    "kind",
+    "dataset",
+    "code",
+    "level_of_confidence",
+)
 
 
 def show_table(
@@ -39,7 +52,7 @@ def show_table(
         key=key,
         hide_index=True,
         column_order=columns,
-        column_config={name: _describe(name) for name in frame.column_names},
+        column_config={name: describe_column(name) for name in frame.column_names},
         placeholder="–",
         on_select="ignore" if picks == "none" else "rerun",
         selection_mode="single-row-required" if picks == "always" else "single-row",
@@ -51,22 +64,12 @@ def show_table(
     return row
 
 
-def _describe(name: str) -> Any:
-    if name in TIMES:
-        title, form, width = TIMES[name]
-        return st.column_config.DatetimeColumn(f"{title} ({read_zone()})", format=form, width=width)
-    if name not in COLUMNS and name.endswith("_usd"):
-        return st.column_config.NumberColumn(f"{say_words(name[:-4]).capitalize()} USD", format="dollar")
-    if name not in COLUMNS and name.startswith("share"):
-        return st.column_config.NumberColumn(say_words(name).capitalize(), format="percent")
-    return COLUMNS.get(name, say_words(name).capitalize())
-
-
 def _dress(table: pa.Table) -> pa.Table:
     """Return the table with marks for statuses, words for slugs and separators in amounts."""
     for place, name in enumerate(table.column_names):
         texts = None
-        if name == "amount" or name.startswith("amount_") or name.endswith("_amount"):
+        is_amount = name == "amount" or name.startswith("amount_") or name.endswith("_amount")
+        if is_amount and pa.types.is_string(table[name].type):
             texts = [None if value is None else f"{Decimal(value):,f}" for value in table[name].to_pylist()]
         elif name == "status":
             texts = [mark_status(value) for value in table[name].to_pylist()]

@@ -24,9 +24,8 @@ def show_venue(reader: Reader, subject: Subject, window: Window) -> None:
     """Show netflows, what the wallets keep, and how many deposit addresses came into use."""
     st.subheader("Netflow")
     step: Literal["day", "week", "month"] = st.segmented_control(
-        "Per", ("day", "week", "month"), default="month", required=True, key="step", bind="query-params",
-        format_func=lambda value: f"Per {value}", label_visibility="collapsed",
-    )  # fmt: skip
+        "Per", ("day", "week", "month"), default="month", required=True, key="step", bind="query-params"
+    )
     flows = tabulate_netflows(reader, subject, window, step=step)
     if flows.num_rows:
         draw_flows(name_sides(flows), "netflow_chart", step)

@@ -47,7 +47,8 @@ def show_comparison(reader: Reader, left: str, right: str) -> None:
     query = {"left": left, "right": right}
     st.page_link(EXPLAIN, label="Why are they linked, or not?", icon=":material/hub:", query_params=query)
     st.subheader("Side by side")
-    show_table(sheet_side_by_side(*(profile for _, profile in pair)), key="figures",
+    st.caption("Left the one, right the other; each figure with its rows on its profile.")
+    show_table(sheet_side_by_side(*(profile for _, profile in pair)), key="figures", height="content",
                columns=("what", "left", "right"))  # fmt: skip
     show_whole(
         "Common counterparties",

@@ -16,13 +16,14 @@ from pages._ask import ask_subject
 from pages._balance import show_balance
 from pages._clock import ask_period
 from pages._dealings import show_exchanges, show_holdings
+from pages._exposure import show_exposure
 from pages._frame import show_page
 from pages._gains import show_gains
 from pages._header import show_caveats, show_figures, show_header
 from pages._judge import show_judgements
 from pages._links import name_subject
 from pages._notes import show_notebook
-from pages._partners import show_counterparties, show_exposure
+from pages._partners import show_counterparties
 from pages._proof import show_coverage, show_evidence, show_labels, show_members
 from pages._transfers import show_transfers
 from pages._venue import show_deposit_addresses, show_venue

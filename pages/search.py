@@ -25,10 +25,12 @@ def show_contents(reader: Reader) -> None:
     with st.container(horizontal=True, gap="large"):
         for title, name in named:
             st.metric(title, say_count(counts[name]), width="content")
+    lines = []
     for chain in list_chains_seen(reader):
         seen = describe_chain(reader, chain)
         whole = "whole history" if seen["is_whole"] else "part of its history"
-        st.caption(f"{plain(chain)}: {say_day(seen['first_time'])} to {say_day(seen['last_time'])}, {whole}")
+        lines.append(f"{plain(chain)}: {say_day(seen['first_time'])} to {say_day(seen['last_time'])}, {whole}")
+    st.caption("  \n".join(lines))
 
 
 def show_starts(reader: Reader) -> None:

@@ -26,13 +26,15 @@ from pages._tables import show_whole
 from pages._words import plain, say_count, say_day, say_share, say_usd, say_words
 
 
-def show_token(reader: Reader, token: Token, window: Window) -> None:
+def show_token(reader: Reader, token: Token) -> None:
     """Show what the token is, its holders and its flows."""
-    facts = describe_token(reader, token, until=window)
     st.caption("Token")
     st.title(plain(token.name or token.symbol or "Token without a name"))
     st.code(token.text, language=None, width="content")
     _show_badges(token)
+    with st.popover("Period", icon=":material/tune:", type="tertiary"):
+        window = ask_period()
+    facts = describe_token(reader, token, until=window)
     _show_figures(facts)
     _warn(token, facts)
     _show_holders(reader, token, window)
@@ -81,9 +83,8 @@ def _warn(token: Token, facts: Mapping[str, Any]) -> None:
 
 def _show_holders(reader: Reader, token: Token, window: Window) -> None:
     by: Literal["entity", "address"] = st.segmented_control(
-        "Holders by", ("entity", "address"), default="entity", required=True, key="by", bind="query-params",
-        format_func=lambda value: f"Holders by {value}", label_visibility="collapsed",
-    )  # fmt: skip
+        "Holders by", ("entity", "address"), default="entity", required=True, key="by", bind="query-params"
+    )
     show_whole(
         "Top holders",
         lambda limit: tabulate_holders(reader, token, by=by, until=window, limit=limit),
@@ -106,13 +107,12 @@ def _show_flows(reader: Reader, token: Token, window: Window) -> None:
         columns=("sender", "receiver", "amount", "usd", "transfers", "unpriced", "sender_category",
                  "receiver_category", "first_time", "last_time"),
         opens=("sender_entity", "sender_address"),
-        note="Between owners; moves inside an entity are left out. A picked row opens the sender.",
+        note="Between owners; moves inside an entity are left out.",
     )  # fmt: skip
     st.subheader("To and from exchanges")
     step: Literal["day", "week", "month"] = st.segmented_control(
-        "Per", ("day", "week", "month"), default="month", required=True, key="step", bind="query-params",
-        format_func=lambda value: f"Per {value}", label_visibility="collapsed",
-    )  # fmt: skip
+        "Per", ("day", "week", "month"), default="month", required=True, key="step", bind="query-params"
+    )
     over_time = tabulate_token_exchange_flows(reader, token, window, step=step)
     if over_time.num_rows:
         draw_flows(over_time, "token_exchanges", step)
@@ -138,9 +138,7 @@ def show_tokens(reader: Reader) -> None:
         for text, name in list_tokens(reader):
             link_token(text, name)
         return
-    with st.popover("Period", icon=":material/tune:", type="tertiary"):
-        window = ask_period()
-    show_token(reader, resolve_token(reader, wanted), window)
+    show_token(reader, resolve_token(reader, wanted))
 
 
 show_page(show_tokens, link_token)

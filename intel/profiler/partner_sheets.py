@@ -118,6 +118,10 @@ def sheet_side_by_side(left: Profile, right: Profile) -> pa.Table:
     return pa.Table.from_pylist(rows, pa.schema({name: pa.string() for name in ("what", "left", "right")}))
 
 
+def _say_usd(value: float | None) -> str:
+    return "–" if value is None else f"{'−' if value < 0 else ''}${abs(value):,.2f}"
+
+
 def _list_figures(profile: Profile) -> dict[str, str]:
     entity, activity, pnl = profile.entity, profile.activity, profile.pnl
     value = add_up(profile.holdings)
@@ -125,9 +129,9 @@ def _list_figures(profile: Profile) -> dict[str, str]:
         "Category": str((entity or {}).get("category") or "–").replace("_", " "),
         "Addresses": f"{entity['addresses']:,}" if entity else "–",
         "What the amounts are": profile.holdings_title,
-        "Value USD": "–" if value is None else f"${value:,.2f}",
-        "PnL USD (average cost)": "–" if pnl is None else f"${pnl['total_usd']:,.2f}",
-        "Realised USD": "–" if pnl is None else f"${pnl['realized_usd']:,.2f}",
+        "Value USD": _say_usd(value),
+        "PnL USD (average cost)": _say_usd(pnl["total_usd"] if pnl else None),
+        "Realised USD": _say_usd(pnl["realized_usd"] if pnl else None),
         "Transfers in": f"{activity['transfers_in']:,}",
         "Transfers out": f"{activity['transfers_out']:,}",
         "Counterparties": f"{activity['counterparties']:,}",

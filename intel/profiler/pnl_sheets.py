@@ -33,7 +33,7 @@ _LOT = pa.schema({
     "cost_usd": pa.float64(), "unit_cost_usd": pa.float64(), "tx_hash": pa.string(),
 })  # fmt: skip
 
-METHOD_NAMES = {"average": "Average cost", "fifo": "FIFO: first in", "lifo": "LIFO: last in", "hifo": "HIFO: dearest"}
+METHOD_NAMES = {"average": "Average cost", "fifo": "FIFO", "lifo": "LIFO", "hifo": "HIFO"}
 
 
 def sheet_pnl_tokens(pnl: Mapping[str, Any]) -> pa.Table:
