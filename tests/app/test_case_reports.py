@@ -21,7 +21,7 @@ from intel.store.notes import Notebook
 from intel.store.reader import Reader
 from tests.app.conftest import HOSTILE, MARKUP, SECRET
 
-WHEN = datetime(2026, 1, 2, 3, 4)
+WHEN = datetime.fromisoformat("2026-01-02T03:04")
 NASTY = "<img src=x onerror=alert(1)>\n# heading | cell"
 
 

@@ -11,13 +11,13 @@ from intel.errors import UsageError
 from intel.profiler.clock import find_zone, list_zones, localise, localise_table, open_window
 from intel.profiler.postings import parse_window
 
-WINTER, SUMMER = datetime(2024, 1, 15, 23, 30), datetime(2024, 7, 15, 23, 30)
+WINTER, SUMMER = datetime.fromisoformat("2024-01-15T23:30"), datetime.fromisoformat("2024-07-15T23:30")
 
 
 def test_a_day_begins_by_the_clock_of_the_zone() -> None:
     window = open_window(date(2024, 7, 15), date(2024, 7, 15), "Asia/Tokyo")
-    assert window.since == datetime(2024, 7, 14, 15)
-    assert window.until == datetime(2024, 7, 15, 15)
+    assert window.since == datetime.fromisoformat("2024-07-14T15:00")
+    assert window.until == datetime.fromisoformat("2024-07-15T15:00")
     assert open_window(date(2024, 7, 15), None) == parse_window(date(2024, 7, 15))
 
 
@@ -28,8 +28,8 @@ def test_the_day_the_clock_changes_is_an_hour_short() -> None:
     assert window.until - window.since == timedelta(hours=23)
 
 
-@pytest.mark.parametrize(("moment", "shown"), [(WINTER, datetime(2024, 1, 16, 0, 30)),
-                                               (SUMMER, datetime(2024, 7, 16, 1, 30))])  # fmt: skip
+@pytest.mark.parametrize(("moment", "shown"), [(WINTER, datetime.fromisoformat("2024-01-16T00:30")),
+                                               (SUMMER, datetime.fromisoformat("2024-07-16T01:30"))])  # fmt: skip
 def test_times_are_shown_by_the_clock_of_the_zone(moment: datetime, shown: datetime) -> None:
     table = pa.table({"time": pa.array([moment, None], pa.timestamp("us")), "day": [moment.date(), None]})
     told = localise_table(table, "Europe/Berlin")
