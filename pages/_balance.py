@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import altair as alt
 import pyarrow as pa
@@ -15,6 +15,7 @@ from intel.profiler.history import tabulate_day, tabulate_history, tabulate_toke
 from intel.profiler.pnl_sheets import draw_changes
 from intel.profiler.postings import Window
 from intel.store.reader import Reader
+from pages._clock import FIRST_DAY
 from pages._tables import show_table, show_whole
 from pages._words import plain, say_count, say_usd
 
@@ -97,10 +98,10 @@ def _draw_changes(history: pa.Table) -> None:
     _draw(chart, "change_chart", "Change of each day in USD, by what caused it")
 
 
-def _ask_day(label: str, key: str, first: date, last: date, default: date) -> date:
+def _ask_day(label: str, key: str, default: date) -> date:
     found: date | None = st.date_input(
-        label, value=default, min_value=first, max_value=last, key=key, bind="query-params", format="YYYY-MM-DD",
-        width=170,
+        label, value=default, min_value=FIRST_DAY, max_value=datetime.now(UTC).date(), key=key, bind="query-params",
+        format="YYYY-MM-DD", width=170,
     )  # fmt: skip
     return found or default
 
@@ -108,10 +109,12 @@ def _ask_day(label: str, key: str, first: date, last: date, default: date) -> da
 def _show_day(reader: Reader, subject: Subject, history: pa.Table) -> None:
     first, last = history["day"][0].as_py(), history["day"][-1].as_py()
     st.subheader("What moved one day")
-    day = _ask_day("Day (UTC)", "day", first, last, last)
+    day = _ask_day("Day (UTC)", "day", last)
     rows = tabulate_day(reader, subject, day)
     if not rows.num_rows:
-        st.caption("Nothing came or went on that day; what changed, prices did.")
+        outside = not first <= day <= last
+        st.caption(f"{day} lies outside of what was seen: {first} to {last}." if outside
+                   else f"Nothing came or went on {day}; what changed, prices did.")  # fmt: skip
         return
     show_table(rows, key="day_rows", columns=("block_time", "direction", "counterparty_name", "symbol", "amount",
                                               "value_usd", "counterparty", "kind", "flags", "tx_hash"))  # fmt: skip
@@ -122,8 +125,8 @@ def _show_comparison(reader: Reader, subject: Subject, history: pa.Table) -> Non
     first, last = history["day"][0].as_py(), history["day"][-1].as_py()
     st.subheader("One date against another")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        before = _ask_day("At the end of", "date_a", first, last, max(first, last - timedelta(days=30)))
-        after = _ask_day("against the end of", "date_b", first, last, last)
+        before = _ask_day("At the end of", "date_a", max(first, last - timedelta(days=30)))
+        after = _ask_day("against the end of", "date_b", last)
     try:
         found = compare_dates(reader, subject, before, after)
     except IntelError as error:

@@ -24,8 +24,8 @@ _STYLE = """<style>
 [data-testid="stMain"] [data-testid="stPageLink-NavLink"] { background: transparent; }
 [data-testid="stMain"] [data-testid="stPageLink-NavLink"] p { font-weight: 400; }
 [data-testid="stMain"] [data-testid="stPageLink-NavLink"]:hover p { text-decoration: underline; }
-.st-key-figures [data-testid="stPageLink-NavLink"] { padding: 0; margin: 0; min-height: 0; }
-.st-key-figures [data-testid="stPageLink-NavLink"] p { font-size: 0.8rem; opacity: 0.75; }
+.st-key-figures button { padding: 0; min-height: 0; }
+.st-key-figures button p { font-size: 0.8rem; opacity: 0.75; text-decoration: underline; }
 .st-key-clock { margin-bottom: -2.6rem; z-index: 2; }
 </style>"""
 

@@ -11,7 +11,7 @@ from intel.model import Profile, Subject
 from intel.profiler.members import count_members
 from intel.profiler.sheets import add_up
 from intel.store.reader import Reader
-from pages._links import link_subject, link_why
+from pages._links import link_subject, open_rows
 from pages._words import STATUS, STATUS_HELP, plain, say_count, say_day, say_share, say_usd, say_words
 
 # How an entity's addresses came to be its own.
@@ -103,7 +103,7 @@ def _show_basis(reader: Reader, subject: Subject, entity: Mapping[str, Any]) -> 
         link_subject(entity["parent"], f"Part of {entity['parent']}", ":material/account_tree:")
 
 
-def show_figures(profile: Profile, subject: Subject) -> None:
+def show_figures(profile: Profile) -> None:
     """Show the few numbers that describe the subject best, each with the way to the rows behind it."""
     activity, pnl = profile.activity, profile.pnl
     seen = "In the part of history this store saw"
@@ -128,7 +128,7 @@ def show_figures(profile: Profile, subject: Subject) -> None:
             with st.container(width="content", gap=None):
                 st.metric(title, plain(value), help=note, width="content")
                 filters = {"direction": tab, "tab": "Transfers"} if tab in {"In", "Out"} else {"tab": tab}
-                link_why(subject, **filters)
+                open_rows("Why?", f"why_{title}", **filters)
 
 
 def show_caveats(profile: Profile) -> None:

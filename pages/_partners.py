@@ -17,7 +17,7 @@ from intel.profiler.postings import Window
 from intel.profiler.sheets import sheet_counterparties
 from intel.profiler.tokens import Token, resolve_token
 from intel.store.reader import Reader
-from pages._links import link_rows, link_subject
+from pages._links import link_subject, open_rows
 from pages._tables import show_table, show_whole
 from pages._words import plain, say_count
 
@@ -78,7 +78,12 @@ def _show_behind(reader: Reader, subject: Subject, window: Window, row: Mapping[
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{plain(row['who'])}**")
             if party:
-                link_rows(subject, f"The {say_count(row['transfers_in'] + row['transfers_out'])} transfers", party)
+                open_rows(
+                    f"The {say_count(row['transfers_in'] + row['transfers_out'])} transfers",
+                    "party_rows",
+                    tab="Transfers",
+                    party=party,
+                )
                 link_subject(party, "Profile", ":material/badge:")
         tokens = tabulate_tokens_with_partner(
             reader, subject, window, entity_id=row["entity_id"], address=row["address"]

@@ -13,7 +13,7 @@ from intel.profiler.cases import describe_case
 from intel.store.notes import Case, Notebook
 from intel.store.reader import Reader
 from pages._frame import show_page
-from pages._links import CASES, link_subject
+from pages._links import CASES, link_subject, read_wanted
 from pages._notes import ask_note, change, show_notes, tell_problem
 from pages._words import plain, say_count, say_time
 
@@ -106,7 +106,7 @@ def _offer_report(reader: Reader, case: Case) -> None:
 
 def show_cases(reader: Reader) -> None:
     """Show the page: one case, or all of them and the watch-list."""
-    wanted = st.query_params.get("case", "").strip()
+    wanted = read_wanted("case")
     if not wanted:
         show_list(reader)
         return

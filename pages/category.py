@@ -11,7 +11,7 @@ from intel.profiler.postings import EXCHANGE_CATEGORIES
 from intel.store.reader import Reader
 from pages._flows import draw_flows
 from pages._frame import show_page
-from pages._links import CATEGORY
+from pages._links import CATEGORY, read_wanted
 from pages._tables import show_table, show_whole
 from pages._words import plain, say_count, say_words
 
@@ -40,7 +40,7 @@ def show_category(reader: Reader, category: str) -> None:
 
 def show_categories(reader: Reader) -> None:
     """Show the page: one category, or all of them."""
-    wanted = st.query_params.get("category", "").strip()
+    wanted = read_wanted("category")
     if wanted:
         show_category(reader, wanted)
         return

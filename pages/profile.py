@@ -21,7 +21,7 @@ from pages._frame import show_page
 from pages._gains import show_gains
 from pages._header import show_caveats, show_figures, show_header
 from pages._judge import show_judgements
-from pages._links import name_subject
+from pages._links import name_subject, read_wanted
 from pages._notes import show_notebook
 from pages._partners import show_counterparties
 from pages._proof import show_coverage, show_evidence, show_labels, show_members
@@ -96,7 +96,7 @@ def show_subject(reader: Reader, text: str) -> None:
         show_header(reader, subject, profile)
         # Read anew each time: what was judged a moment ago is not in the kept profile.
         show_judgements(reader, list_judgements_about(reader, [subject])[0])
-        show_figures(profile, subject)
+        show_figures(profile)
         show_caveats(profile)
     shown = list_tabs(subject, profile)
     for tab, show in zip(st.tabs(tuple(shown), key="tab", bind="query-params"), shown.values(), strict=True):
@@ -107,7 +107,7 @@ def show_subject(reader: Reader, text: str) -> None:
 
 def show_profile(reader: Reader) -> None:
     """Show the page."""
-    wanted = st.query_params.get("subject", "").strip()
+    wanted = read_wanted("subject")
     if wanted:
         show_subject(reader, wanted)
     else:

@@ -21,7 +21,7 @@ from intel.store.reader import Reader
 from pages._clock import ask_period
 from pages._flows import draw_flows
 from pages._frame import show_page
-from pages._links import link_token
+from pages._links import link_token, read_wanted
 from pages._tables import show_whole
 from pages._words import plain, say_count, say_day, say_share, say_usd, say_words
 
@@ -129,7 +129,7 @@ def _show_flows(reader: Reader, token: Token, window: Window) -> None:
 
 def show_tokens(reader: Reader) -> None:
     """Show the page: one token, or the tokens one might begin with."""
-    wanted = st.query_params.get("token", "").strip()
+    wanted = read_wanted("token")
     if not wanted:
         st.title("Which token?")
         typed = st.text_input("Token", key="wanted", placeholder="contract, chain:contract, chain:native or symbol")
