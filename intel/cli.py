@@ -43,10 +43,12 @@ def demo(
         serve_app(settings, lambda url: talk.say(f"the app: {url} (stop it with Ctrl-C)", url=url))
     from intel.profiler.largest import list_largest
     from intel.render import render_profile
+    from intel.render_pnl import render_pnl
 
     with talk.step("profile"), open_store(settings.store) as db:
         exchange = list_largest(db.reader, "exchange", limit=1)[0][0]
-        show(render_profile(db.profile(exchange)))
+        found = db.profile(exchange)
+        show(render_profile(found, render_pnl(found.pnl)))
     talk.say(f"more: intel profile {exchange} --store {settings.store}, or intel demo --app")
 
 
@@ -56,18 +58,19 @@ def demo(
 @app.command()
 def profile(
     subject: o.Subject, since: o.Since = None, until: o.Until = None, tier: o.Tier = "confirmed",
-    as_known_on: o.AsKnownOn = None, json: o.Json = False, store: o.Store = None,
+    method: o.Method = "average", as_known_on: o.AsKnownOn = None, json: o.Json = False, store: o.Store = None,
 ) -> None:  # fmt: skip
     """Show who is behind an address or what an entity is, what it holds, with whom it deals, and why we say so."""
     from intel.profiler.profile import to_json
     from intel.render import render_profile
+    from intel.render_pnl import render_pnl
 
     with open_store(store, as_known_on) as db:
-        found = db.profile(subject, since=since, until=until, tier=tier)
+        found = db.profile(subject, since=since, until=until, tier=tier, method=method)
     if json:
         show_json(to_json(found))
     else:
-        show(render_profile(found))
+        show(render_profile(found, render_pnl(found.pnl)))
 
 
 @app.command()

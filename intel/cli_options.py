@@ -55,6 +55,9 @@ Subject = Annotated[str, Argument(metavar="SUBJECT", help="An address (hex or CA
 Since = Annotated[str | None, Option(metavar="DATE", help="From this day, month, year or ISO time on (UTC).")]
 Until = Annotated[str | None, Option(metavar="DATE", help="Up to the end of this day, month or year (UTC).")]
 Tier = Annotated[TierName, Option("--tier", help="Which addresses of an entity count; `probable` takes all.")]
+Method = Annotated[
+    Literal["average", "fifo", "lifo", "hifo"], Option(help="Which cost a sale has, for profit and loss.")
+]
 Counterparty = Annotated[str | None, Option(metavar="X", help="Only with this address or entity.")]
 Token = Annotated[str | None, Option(metavar="T", help="Only this contract, symbol, or `native`.")]
 Direction = Annotated[Literal["in", "out"] | None, Option(help="Only what was received, or sent.")]

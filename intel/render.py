@@ -107,14 +107,15 @@ def make_judgements_section(judgements: Sequence[Mapping[str, Any]]) -> Group:
 # ------------------------------------------------------------------------------------------------ the profile
 
 
-def render_profile(profile: Profile) -> Group:
-    """Return the page of one subject: who and why first, then what it does, then what it all rests on."""
+def render_profile(profile: Profile, *more: RenderableType) -> Group:
+    """Return the page of one subject: who and why first, what it does, `more` of that, then what it all rests on."""
     return Group(
         _render_title(profile),
         _render_who(profile),
         _render_holdings(profile),
         _render_counterparties(profile),
         _render_usage(profile),
+        *more,
         make_evidence_section("Evidence", profile.evidence, is_brief=profile.subject["kind"] == "entity"),
         _render_labels(profile),
         *([make_judgements_section(profile.extra["judgements"])] if profile.extra["judgements"] else []),

@@ -6,7 +6,7 @@ import streamlit as st
 
 from intel.profiler.subjects import suggest
 from intel.store.reader import Reader
-from pages._frame import PROFILE, link_subject
+from pages._links import PROFILE, link_subject
 from pages._words import plain
 
 # Enter in the search box presses Open; Streamlit's own shortcuts do not act inside a box.
@@ -19,6 +19,8 @@ if (!window.intelOpensOnEnter) {
     }
   });
 }
+const box = document.querySelector(".st-key-query input");
+if (box && !["INPUT", "TEXTAREA"].includes(document.activeElement?.tagName)) box.focus();
 </script>"""
 
 
@@ -52,3 +54,12 @@ def ask_subject(reader: Reader) -> None:
                 st.caption(plain(item.detail))
     if not found:
         st.caption("No name or address begins like this. Open tells what is known about a whole address.")
+
+
+def ask_pair() -> tuple[str, str]:
+    """Ask for the two subjects; they stand in the address of the page."""
+    left, right = st.columns(2)
+    hint = "address, entity id or name"
+    first = left.text_input("One", key="left", bind="query-params", placeholder=hint)
+    second = right.text_input("The other", key="right", bind="query-params", placeholder=hint)
+    return (first or "").strip(), (second or "").strip()

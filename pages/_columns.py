@@ -6,8 +6,19 @@ from typing import Any
 
 import streamlit as st
 
+from pages._clock import read_zone
+from pages._words import say_words
+
 _column = st.column_config
 _ADDRESS = {"width": 330}
+# Times: what they are called, how they are written, and how wide; the zone is added where they are shown.
+TIMES = {
+    "block_time": ("Time", "YYYY-MM-DD HH:mm:ss", 170),
+    "time": ("Time", "YYYY-MM-DD HH:mm", 150),
+    "first_time": ("First", "YYYY-MM-DD HH:mm", 150),
+    "last_time": ("Last", "YYYY-MM-DD HH:mm", 150),
+    "made_at": ("Made", "YYYY-MM-DD HH:mm", 150),
+}
 # What each column is called and how it is written; the others keep their name and form.
 COLUMNS: dict[str, Any] = {
     "status": _column.TextColumn("Status", width=135),
@@ -37,10 +48,56 @@ COLUMNS: dict[str, Any] = {
     "confidence": _column.NumberColumn("Confidence", format="%.3f"),
     "level": _column.NumberColumn("Level", help="TagPack confidence level, 0 to 100"),
     "weight_bits": _column.NumberColumn("Bits", format="%.1f", help="Weight of the evidence, log2 of the odds"),
+    "method": _column.TextColumn("Method", width=150),
+    "class": _column.TextColumn("What"),
+    "how": _column.TextColumn("How"),
+    "note": _column.TextColumn("Note", width=330),
+    "total_usd": _column.NumberColumn("Total USD", format="dollar"),
+    "realized_usd": _column.NumberColumn("Realised USD", format="dollar"),
+    "unrealized_usd": _column.NumberColumn("Unrealised USD", format="dollar"),
+    "basis_usd": _column.NumberColumn("Basis USD", format="dollar"),
+    "gain_usd": _column.NumberColumn("Gain USD", format="dollar"),
+    "unknown_amount": _column.TextColumn("Amount of unknown basis", alignment="right"),
+    "price_usd": _column.NumberColumn("Price USD", format="$ %,.6g"),
+    "unit_cost_usd": _column.NumberColumn("Cost per unit USD", format="$ %,.6g"),
+    "price_a": _column.NumberColumn("Price before", format="$ %,.6g"),
+    "price_b": _column.NumberColumn("Price after", format="$ %,.6g"),
+    "amount_a": _column.TextColumn("Amount before", alignment="right"),
+    "amount_b": _column.TextColumn("Amount after", alignment="right"),
+    "usd_a": _column.NumberColumn("USD before", format="dollar"),
+    "usd_b": _column.NumberColumn("USD after", format="dollar"),
+    "change_usd": _column.NumberColumn("Change USD", format="dollar"),
+    "moved_usd": _column.NumberColumn("Came and went USD", format="dollar"),
+    "revalued_usd": _column.NumberColumn("By prices USD", format="dollar"),
+    "quantity_effect_usd": _column.NumberColumn("By amount USD", format="dollar"),
+    "price_effect_usd": _column.NumberColumn("By price USD", format="dollar"),
+    "stale_usd": _column.NumberColumn("Stale USD", format="dollar"),
+    "largest_usd": _column.NumberColumn("Largest USD", format="dollar"),
+    "largest_direction": _column.TextColumn("Direction"),
+    "largest_tx": _column.TextColumn("Its transaction", width=490),
+    "price_date_a": _column.DateColumn("Price of (before)", format="YYYY-MM-DD"),
+    "price_date_b": _column.DateColumn("Price of (after)", format="YYYY-MM-DD"),
+    "share_a": _column.NumberColumn("Share before", format="percent"),
+    "share_b": _column.NumberColumn("Share after", format="percent"),
+    "precision": _column.NumberColumn("Precision", format="percent"),
+    "precision_low": _column.NumberColumn("At least", format="percent"),
+    "precision_high": _column.NumberColumn("At most", format="percent"),
+    "n": _column.NumberColumn("Links checked", format="localized"),
+    "measured_on": _column.TextColumn("Measured on", width=330),
+    "transfers": _column.NumberColumn("Transfers", format="localized"),
+    "in_amount": _column.NumberColumn("Received", format="localized"),
+    "out_amount": _column.NumberColumn("Sent", format="localized"),
+    "left_in_usd": _column.NumberColumn("The one received USD", format="dollar"),
+    "left_out_usd": _column.NumberColumn("The one sent USD", format="dollar"),
+    "right_in_usd": _column.NumberColumn("The other received USD", format="dollar"),
+    "right_out_usd": _column.NumberColumn("The other sent USD", format="dollar"),
+    "sender": _column.TextColumn("Sender", width=250),
+    "receiver": _column.TextColumn("Receiver", width=250),
+    "other_users": _column.NumberColumn("Other users", format="localized", help="Others who ever paid into it"),
+    "entities": _column.NumberColumn("Entities", format="localized"),
+    "day": _column.DateColumn("Day (UTC)", format="YYYY-MM-DD"),
+    "usd": _column.NumberColumn("USD", format="dollar"),
     "weight": _column.TextColumn("Weight", help="Assumed: a weight that was never measured on known truth"),
-    "block_time": _column.DatetimeColumn("Time (UTC)", format="YYYY-MM-DD HH:mm:ss", width=150),
-    "first_time": _column.DatetimeColumn("First (UTC)", format="YYYY-MM-DD HH:mm", width=130),
-    "last_time": _column.DatetimeColumn("Last (UTC)", format="YYYY-MM-DD HH:mm", width=130),
     "price_date": _column.DateColumn("Price of", format="YYYY-MM-DD"),
     "reason": _column.TextColumn("Why", width=560),
     "bytes": _column.NumberColumn("Bytes", format="localized"),
@@ -49,7 +106,7 @@ COLUMNS: dict[str, Any] = {
     "conflict": _column.TextColumn("Disputed", help="Another source names an unrelated owner"),
     "counterparty_name": _column.TextColumn("Counterparty", width=170),
     "addresses": _column.NumberColumn("Addresses", format="localized"),
-    "period": _column.DateColumn("Month", format="MMM YYYY"),
+    "period": _column.DateColumn("From", format="YYYY-MM-DD", help="First day of the period, UTC"),
     "seconds": _column.NumberColumn("Seconds", format="%.2f"),
     "heuristic": _column.TextColumn("Rule"),
     "left_bits": _column.NumberColumn("Bits with the one", format="%.1f"),
@@ -66,3 +123,15 @@ COLUMNS: dict[str, Any] = {
     "basis": _column.ListColumn("Basis"),
     "flags": _column.TextColumn("Flags", width=170),
 }
+
+
+def describe_column(name: str) -> Any:
+    """Return what a column is called and how it is written."""
+    if name in TIMES:
+        title, form, width = TIMES[name]
+        return st.column_config.DatetimeColumn(f"{title} ({read_zone()})", format=form, width=width)
+    if name not in COLUMNS and name.endswith("_usd"):
+        return st.column_config.NumberColumn(f"{say_words(name[:-4]).capitalize()} USD", format="dollar")
+    if name not in COLUMNS and name.startswith("share"):
+        return st.column_config.NumberColumn(say_words(name).capitalize(), format="percent")
+    return COLUMNS.get(name, say_words(name).capitalize())

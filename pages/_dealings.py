@@ -1,8 +1,6 @@
-"""What does the subject hold, with whom does it deal, and which exchanges does it use?"""
+"""What does the subject hold, and which exchanges does it use?"""
 
 from __future__ import annotations
-
-from typing import Literal
 
 import altair as alt
 import pyarrow as pa
@@ -12,7 +10,6 @@ from intel.model import Profile, Subject
 from intel.profiler.postings import Window
 from intel.profiler.sheets import (
     draw_usage,
-    sheet_counterparties,
     sheet_holdings,
     sheet_usage,
     sheet_usage_over_time,
@@ -40,31 +37,6 @@ def show_holdings(reader: Reader, subject: Subject, profile: Profile, window: Wi
         columns=("symbol", "amount", "value_usd", "price_date", "chain", "token", "token_id", "flags"),
         note=HOLDINGS_NOTE.get(profile.holdings_title, ""),
     )
-
-
-def show_counterparties(reader: Reader, subject: Subject, window: Window) -> None:
-    """Show with whom the subject deals, by entity or by address."""
-    choice = st.segmented_control(
-        "Counterparties by",
-        ("entity", "address"),
-        default="entity",
-        required=True,
-        key="by",
-        format_func=lambda value: f"Counterparties by {value}",
-        label_visibility="collapsed",
-    )
-    by: Literal["entity", "address"] = "address" if choice == "address" else "entity"
-    show_whole(
-        "Counterparties",
-        lambda limit: sheet_counterparties(reader, subject, window, by=by, limit=limit),
-        key=f"counterparties_{by}",
-        name=f"counterparties_{by}_{subject.name}",
-        empty="No counterparties were seen in this period.",
-        columns=("who", "status", "category", "in_usd", "out_usd", "transfers_in", "transfers_out", "unpriced",
-                 "first_time", "last_time", "name" if by == "address" else "addresses"),
-        opens=("entity_id", "address") if by == "entity" else ("address",),
-        note="Spam and transfers between its own addresses are left out.",
-    )  # fmt: skip
 
 
 def show_exchanges(reader: Reader, subject: Subject, profile: Profile, window: Window) -> None:

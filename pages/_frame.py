@@ -1,4 +1,4 @@
-"""What do all pages share: the build they hold, how errors are told, and the way to another subject?"""
+"""What do all pages share: the build they hold, and how errors are told?"""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from intel.config import read_settings
 from intel.errors import AmbiguousSubject, BadInput, IntelError, NoSnapshot, UnknownSubject, UsageError
-from intel.profiler.coverage import describe_chain, list_chains_seen
 from intel.store.reader import Reader
 from intel.store.snapshot import current_build
-from pages._words import plain, say_day, say_words
-
-SEARCH, PROFILE, EXPLAIN, STORE = ("pages/search.py", "pages/profile.py", "pages/explain.py", "pages/store.py")
+from pages._clock import read_zone
+from pages._links import link_subject
+from pages._trouble import offer_choice, tell_failure, tell_unknown
 
 # Only ours: the tables' own download would write the rows on screen instead of all, and formulas as they are.
 _STYLE = """<style>
@@ -22,6 +21,12 @@ _STYLE = """<style>
 [data-testid="stMetricLabel"] { opacity: 0.75; }
 [data-testid="stMainBlockContainer"] { max-width: 1320px; }
 [data-testid="stHeading"] h1 { padding-top: 0; }
+[data-testid="stMain"] [data-testid="stPageLink-NavLink"] { background: transparent; }
+[data-testid="stMain"] [data-testid="stPageLink-NavLink"] p { font-weight: 400; }
+[data-testid="stMain"] [data-testid="stPageLink-NavLink"]:hover p { text-decoration: underline; }
+.st-key-figures button { padding: 0; min-height: 0; }
+.st-key-figures button p { font-size: 0.8rem; opacity: 0.75; text-decoration: underline; }
+.st-key-clock { margin-bottom: -2.6rem; z-index: 2; }
 </style>"""
 
 
@@ -64,8 +69,11 @@ def _let_app_lead() -> None:
         st.rerun()
 
 
-def show_page(show: Callable[[Reader], None]) -> None:
-    """Show a page that holds one build from first to last query; errors become a message with the next step."""
+def show_page(show: Callable[[Reader], None], link: Callable[[str, str], object] = link_subject) -> None:
+    """Show a page that holds one build from first to last query; errors become a message with the next step.
+
+    `link` shows a link to one of the things that an ambiguous name may mean.
+    """
     _let_app_lead()
     st.html(_STYLE)
     reader: Reader | None = None
@@ -74,69 +82,14 @@ def show_page(show: Callable[[Reader], None]) -> None:
         _tell_newer(reader)
         show(reader)
     except AmbiguousSubject as error:
-        _offer_choice(error)
+        offer_choice(error, link)
     except UnknownSubject as error:
-        _tell_unknown(error, reader)
+        tell_unknown(error, reader)
     except (BadInput, UsageError) as error:
-        _tell_failure(error, st.warning, ":material/edit:")
+        tell_failure(error, st.warning, ":material/edit:")
     except IntelError as error:
-        _tell_failure(error, st.error, ":material/error:")
+        tell_failure(error, st.error, ":material/error:")
     if reader is not None:
-        st.caption(f"Build `{reader.build_id}` · times are UTC · everything on this page comes from this machine.")
-
-
-def _offer_choice(error: AmbiguousSubject) -> None:
-    st.subheader("Which one is meant?")
-    st.markdown(plain(_begin(error.message)) + ".")
-    for entity_id, name in error.candidates:
-        link_subject(entity_id, f"{name} ({entity_id})")
-
-
-def _tell_failure(error: IntelError, show: Callable[..., object], icon: str) -> None:
-    show(plain(_begin(error.message)), icon=icon)
-    if error.hint:
-        st.markdown("**What to do**")
-        st.text(error.hint)  # as it is: it may be a command to copy
-    link_search("Back to search")
-
-
-def _begin(message: str) -> str:
-    return message[:1].upper() + message[1:] if not message.startswith("0x") else message
-
-
-def _tell_unknown(error: UnknownSubject, reader: Reader | None) -> None:
-    st.caption("Not in this store")
-    st.title("Unknown")
-    st.badge("Unknown", icon=":material/help:", color="gray")
-    st.markdown(plain(_begin(error.message)) + ".")
-    if "unknown is not clean" in error.hint and reader is not None:
-        st.markdown(
-            "It may have been active outside the blocks below, on another chain, or in ways that transfers do not "
-            "show. **Unknown is not clean.**"
+        st.caption(
+            f"Build `{reader.build_id}` · times: {read_zone()} · everything on this page comes from this machine."
         )
-        _tell_seen(reader)
-    elif error.hint:
-        st.text(_begin(error.hint))
-    link_search("Search again")
-
-
-def _tell_seen(reader: Reader) -> None:
-    st.subheader("What this store has seen")
-    for chain in list_chains_seen(reader):
-        seen = describe_chain(reader, chain)
-        blocks = [kind for kind in seen["kinds"] if kind["dataset"] == "transfers"]
-        kinds = ", ".join(say_words(kind["kind"] or "any kind") for kind in blocks) or "no transfers"
-        holes = "without a hole" if not any(kind["holes"] for kind in blocks) else "with holes"
-        days = f"{say_day(seen['first_time'])} to {say_day(seen['last_time'])}, {holes}"
-        st.markdown(f"**{plain(chain)}** · {plain(days)}  \n{plain(kinds)}")
-    st.page_link(STORE, label="Coverage, block by block", icon=":material/inventory_2:")
-
-
-def link_subject(subject: str, label: str, icon: str | None = None) -> None:
-    """Show a link to the profile of a subject."""
-    st.page_link(PROFILE, label=plain(label), icon=icon, query_params={"subject": subject})
-
-
-def link_search(label: str) -> None:
-    """Show a link to the search page."""
-    st.page_link(SEARCH, label=label, icon=":material/search:")

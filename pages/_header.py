@@ -11,7 +11,7 @@ from intel.model import Profile, Subject
 from intel.profiler.members import count_members
 from intel.profiler.sheets import add_up
 from intel.store.reader import Reader
-from pages._frame import link_subject
+from pages._links import link_subject, open_rows
 from pages._words import STATUS, STATUS_HELP, plain, say_count, say_day, say_share, say_usd, say_words
 
 # How an entity's addresses came to be its own.
@@ -104,25 +104,35 @@ def _show_basis(reader: Reader, subject: Subject, entity: Mapping[str, Any]) -> 
 
 
 def show_figures(profile: Profile) -> None:
-    """Show the few numbers that describe the subject best."""
-    activity = profile.activity
-    figures = (
-        (f"{profile.holdings_title.capitalize()}", say_usd(add_up(profile.holdings)), "Priced tokens, without spam"),
-        ("Transfers in", say_count(activity["transfers_in"]), "Without those between its own addresses"),
-        ("Transfers out", say_count(activity["transfers_out"]), "Without those between its own addresses"),
-        ("Counterparties", say_count(activity["counterparties"]), "Addresses, without spam"),
-        ("First seen", say_day(activity["first_seen"]), "UTC; in the part of history this store saw"),
-        ("Last seen", say_day(activity["last_seen"]), "UTC; in the part of history this store saw"),
-    )
-    with st.container(horizontal=True, gap="large"):  # wraps: an exact number is never cut off
-        for title, value, note in figures:
-            st.metric(title, plain(value), help=note, width="content")
+    """Show the few numbers that describe the subject best, each with the way to the rows behind it."""
+    activity, pnl = profile.activity, profile.pnl
+    seen = "In the part of history this store saw"
+    own = "Without those between its own addresses"
+    figures = [
+        (
+            profile.holdings_title.capitalize(),
+            say_usd(add_up(profile.holdings)),
+            "Priced tokens, without spam",
+            "Overview",
+        ),
+        ("Transfers in", say_count(activity["transfers_in"]), own, "In"),
+        ("Transfers out", say_count(activity["transfers_out"]), own, "Out"),
+        ("Counterparties", say_count(activity["counterparties"]), "Addresses, without spam", "Exposure"),
+        ("First seen", say_day(activity["first_seen"]), seen, "Coverage"),
+        ("Last seen", say_day(activity["last_seen"]), seen, "Coverage"),
+    ]
+    if pnl is not None:
+        figures.insert(1, ("PnL", say_usd(pnl["total_usd"]), "Realised, unrealised and income less fees", "PnL"))
+    with st.container(horizontal=True, gap="large", key="figures"):  # wraps: an exact number is never cut off
+        for title, value, note, tab in figures:
+            with st.container(width="content", gap=None):
+                st.metric(title, plain(value), help=note, width="content")
+                filters = {"direction": tab, "tab": "Transfers"} if tab in {"In", "Out"} else {"tab": tab}
+                open_rows("Why?", f"why_{title}", **filters)
 
 
 def show_caveats(profile: Profile) -> None:
     """Show what limits the statements on this page."""
     if profile.caveats:
-        with st.expander(
-            f"Before relying on this: {len(profile.caveats)} points", expanded=True, icon=":material/info:"
-        ):
+        with st.expander(f"Before relying on this ({len(profile.caveats)})", expanded=True, icon=":material/info:"):
             st.markdown("\n".join(f"- {plain(text)}" for text in profile.caveats))

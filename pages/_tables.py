@@ -13,13 +13,28 @@ import pyarrow as pa
 import streamlit as st
 
 from intel.export.files import write_batches
-from pages._columns import COLUMNS
-from pages._frame import PROFILE
+from intel.profiler.clock import localise_table
+from pages._clock import read_zone
+from pages._columns import describe_column
+from pages._links import PROFILE
 from pages._words import mark_status, say_words
 
 SHOWN = 1_000  # rows on screen; a download has all
 
-_SLUGS = ("category", "role", "relation", "kind", "dataset", "code", "level_of_confidence")
+_SLUGS = (
+    "category",
+    "sender_category",
+    "receiver_category",
+    "heuristic",
+    "standing",
+    "class",
+    "role",
+    "relation",
+    "kind",
+    "dataset",
+    "code",
+    "level_of_confidence",
+)
 
 
 def show_table(
@@ -31,13 +46,13 @@ def show_table(
     height: int | str = "auto",
 ) -> dict[str, Any] | None:
     """Show the rows and return the one that is picked; with `always` the first is picked to begin with."""
-    frame = _dress(table)
+    frame = _dress(localise_table(table, read_zone()))
     chosen = st.dataframe(
         frame,
         key=key,
         hide_index=True,
         column_order=columns,
-        column_config={name: COLUMNS.get(name, say_words(name).capitalize()) for name in frame.column_names},
+        column_config={name: describe_column(name) for name in frame.column_names},
         placeholder="–",
         on_select="ignore" if picks == "none" else "rerun",
         selection_mode="single-row-required" if picks == "always" else "single-row",
@@ -53,7 +68,8 @@ def _dress(table: pa.Table) -> pa.Table:
     """Return the table with marks for statuses, words for slugs and separators in amounts."""
     for place, name in enumerate(table.column_names):
         texts = None
-        if name == "amount":
+        is_amount = name == "amount" or name.startswith("amount_") or name.endswith("_amount")
+        if is_amount and pa.types.is_string(table[name].type):
             texts = [None if value is None else f"{Decimal(value):,f}" for value in table[name].to_pylist()]
         elif name == "status":
             texts = [mark_status(value) for value in table[name].to_pylist()]

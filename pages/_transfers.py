@@ -63,13 +63,19 @@ def show_transfers(reader: Reader, subject: Subject, window: Window) -> None:
 def _ask_filter(window: Window) -> tuple[TransferFilter, bool]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         direction = st.segmented_control(
-            "Direction", list(DIRECTIONS), default="In and out", required=True, key="direction"
+            "Direction", list(DIRECTIONS), default="In and out", required=True, key="direction", bind="query-params"
         )
-        party = st.text_input("Counterparty", key="party", placeholder="name, id or address", width=260)
-        token = st.text_input("Token", key="token", placeholder="symbol, contract or native", width=200)
-        least = st.number_input("At least USD", min_value=0.0, value=None, key="least", placeholder="any", width=140)
-        hides_spam = st.toggle("Hide spam", key="hides_spam")
-        newest_first = st.toggle("Newest first", value=True, key="newest_first")
+        party = st.text_input(
+            "Counterparty", key="party", bind="query-params", placeholder="name, id or address", width=260
+        )
+        token = st.text_input(
+            "Token", key="token", bind="query-params", placeholder="symbol, contract or native", width=200
+        )
+        least = st.number_input(
+            "At least USD", min_value=0.0, value=None, key="least", bind="query-params", placeholder="any", width=140
+        )
+        hides_spam = st.toggle("Hide spam", key="hides_spam", bind="query-params")
+        newest_first = st.toggle("Newest first", value=True, key="newest_first", bind="query-params")
     wanted = TransferFilter(
         counterparty=(party or "").strip() or None,
         token=(token or "").strip() or None,

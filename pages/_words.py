@@ -6,6 +6,9 @@ import re
 import unicodedata
 from datetime import date, datetime
 
+from intel.profiler.clock import localise
+from pages._clock import read_zone
+
 _ESCAPED = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&=^\"'@/])")
 # What the page's Markdown would turn into something else even when escaped: shortcodes, arrows, links.
 _TURNED = re.compile(
@@ -68,13 +71,14 @@ def say_share(value: float | None) -> str:
 
 
 def say_time(value: datetime | None) -> str:
-    """Return a time to the minute, marked as UTC."""
-    return "–" if value is None else f"{value:%Y-%m-%d %H:%M} UTC"
+    """Return a time to the minute in the chosen zone, and the zone."""
+    return "–" if value is None else f"{localise(value, read_zone()):%Y-%m-%d %H:%M} {read_zone()}"
 
 
 def say_day(value: datetime | date | None) -> str:
-    """Return the day of a time."""
-    return "–" if value is None else f"{value:%Y-%m-%d}"
+    """Return the day of a time, in the chosen zone; of a date, the date."""
+    shown = localise(value, read_zone()) if isinstance(value, datetime) else value
+    return "–" if shown is None else f"{shown:%Y-%m-%d}"
 
 
 def mark_status(status: str | None) -> str:

@@ -11,8 +11,10 @@ from intel.profiler.explain import explain_link
 from intel.profiler.sheets import sheet_evidence_rows, sheet_shared
 from intel.profiler.subjects import resolve_subject
 from intel.store.reader import Reader
-from pages._frame import link_subject, show_page
+from pages._ask import ask_pair
+from pages._frame import show_page
 from pages._judge import ask_judgement, badge_judgements, show_judgements
+from pages._links import link_subject
 from pages._proof import EVIDENCE_COLUMNS, show_evidence_row
 from pages._tables import show_whole
 from pages._waterfall import badge_standing, show_against, show_path, show_waterfall
@@ -27,15 +29,6 @@ VERDICTS = {
     "transfers only": ("gray", ":material/swap_horiz:"),
     "no evidence": ("gray", ":material/help:"),
 }
-
-
-def ask_pair() -> tuple[str, str]:
-    """Ask for the two subjects; they stand in the address of the page."""
-    left, right = st.columns(2)
-    hint = "address, entity id or name"
-    first = left.text_input("One", key="left", bind="query-params", placeholder=hint)
-    second = right.text_input("The other", key="right", bind="query-params", placeholder=hint)
-    return (first or "").strip(), (second or "").strip()
 
 
 def show_answer(reader: Reader, left: str, right: str) -> None:

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from collections.abc import Callable
 
 import streamlit as st
 
 from intel.model import Profile, Subject
 from intel.profiler.judge import list_judgements_about
-from intel.profiler.postings import Window, parse_window
+from intel.profiler.postings import EXCHANGE_CATEGORIES, Window
 from intel.profiler.profile import build_profile
 from intel.profiler.subjects import resolve_subject
 from intel.store.reader import Reader
 from pages._ask import ask_subject
-from pages._dealings import show_counterparties, show_exchanges, show_holdings
+from pages._balance import show_balance
+from pages._clock import ask_period
+from pages._dealings import show_exchanges, show_holdings
+from pages._exposure import show_exposure
 from pages._frame import show_page
+from pages._gains import show_gains
 from pages._header import show_caveats, show_figures, show_header
 from pages._judge import show_judgements
+from pages._links import name_subject, read_wanted
+from pages._notes import show_notebook
+from pages._partners import show_counterparties
 from pages._proof import show_coverage, show_evidence, show_labels, show_members
 from pages._transfers import show_transfers
+from pages._venue import show_deposit_addresses, show_venue
 
-FIRST_DAY = date(2009, 1, 3)  # no ledger is older
-TABS = ("Overview", "Transfers", "Evidence", "Addresses", "Coverage")
+Show = Callable[[Reader, Subject, Profile, Window], None]
 
 
 @st.cache_resource(max_entries=64, show_spinner="Reading the ledger …")
@@ -42,12 +49,7 @@ def ask_scope() -> tuple[str, Window]:
             bind="query-params",
             captions=("only what is certain enough to merge", "likely members too"),
         )
-        today = datetime.now(UTC).date()
-        limits = {"value": None, "min_value": FIRST_DAY, "max_value": today, "format": "YYYY-MM-DD"}
-        since = st.date_input("From (UTC)", key="since", bind="query-params", **limits)
-        until = st.date_input("Until and including (UTC)", key="until", bind="query-params", **limits)
-        st.caption("Empty: all that was seen.")
-    return tier, parse_window(since, until)
+        return tier, ask_period()
 
 
 def show_overview(reader: Reader, subject: Subject, profile: Profile, window: Window) -> None:
@@ -55,45 +57,57 @@ def show_overview(reader: Reader, subject: Subject, profile: Profile, window: Wi
     show_holdings(reader, subject, profile, window)
     show_counterparties(reader, subject, window)
     show_exchanges(reader, subject, profile, window)
+    show_deposit_addresses(reader, subject, window)
+
+
+def show_proof(reader: Reader, subject: Subject, _profile: Profile, _window: Window) -> None:
+    """Show the labels and the evidence."""
+    show_labels(reader, subject)
+    show_evidence(reader, subject)
+
+
+def list_tabs(subject: Subject, profile: Profile) -> dict[str, Show]:
+    """Return what each tab shows; only a tab that is open is read."""
+    tabs: dict[str, Show] = {"Overview": show_overview}
+    if profile.entity and subject.kind == "entity" and profile.entity["category"] in EXCHANGE_CATEGORIES:
+        tabs["Exchange"] = lambda reader, subject, _, window: show_venue(reader, subject, window)
+    tabs["Balance"] = show_balance
+    tabs["PnL"] = show_gains
+    tabs["Exposure"] = lambda reader, subject, _, window: show_exposure(reader, subject, window)
+    tabs["Transfers"] = lambda reader, subject, _, window: show_transfers(reader, subject, window)
+    tabs["Evidence"] = show_proof
+    if subject.kind == "entity":
+        tabs["Addresses"] = lambda reader, subject, *_: show_members(reader, subject)
+    tabs["Coverage"] = lambda _reader, _subject, profile, _window: show_coverage(profile)
+    return tabs
 
 
 def show_subject(reader: Reader, text: str) -> None:
     """Show the whole profile, the parts that are looked at last only when their tab is open."""
     resolve_subject(reader, text)  # what names nobody is told before anything is drawn
     slot = st.container()
-    bar = st.container()
-    with bar:
+    with st.container(horizontal=True, gap="small", key="bar"):
         tier, window = ask_scope()
+        notebook = st.container(horizontal=True, gap="small")
     subject, profile = load_profile(reader, reader.build_id, text, tier, window)
+    with notebook:
+        show_notebook(reader, name_subject(subject))
     with slot:
         show_header(reader, subject, profile)
         # Read anew each time: what was judged a moment ago is not in the kept profile.
         show_judgements(reader, list_judgements_about(reader, [subject])[0])
         show_figures(profile)
         show_caveats(profile)
-    names = [name for name in TABS if name != "Addresses" or subject.kind == "entity"]
-    tabs = dict(zip(names, st.tabs(names, key="tab", bind="query-params"), strict=True))
-    if tabs["Overview"].open:
-        with tabs["Overview"]:
-            show_overview(reader, subject, profile, window)
-    if tabs["Transfers"].open:
-        with tabs["Transfers"]:
-            show_transfers(reader, subject, window)
-    if tabs["Evidence"].open:
-        with tabs["Evidence"]:
-            show_labels(reader, subject)
-            show_evidence(reader, subject)
-    if "Addresses" in tabs and tabs["Addresses"].open:
-        with tabs["Addresses"]:
-            show_members(reader, subject)
-    if tabs["Coverage"].open:
-        with tabs["Coverage"]:
-            show_coverage(profile)
+    shown = list_tabs(subject, profile)
+    for tab, show in zip(st.tabs(tuple(shown), key="tab", bind="query-params"), shown.values(), strict=True):
+        if tab.open:
+            with tab:
+                show(reader, subject, profile, window)
 
 
 def show_profile(reader: Reader) -> None:
     """Show the page."""
-    wanted = st.query_params.get("subject", "").strip()
+    wanted = read_wanted("subject")
     if wanted:
         show_subject(reader, wanted)
     else:

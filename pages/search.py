@@ -9,7 +9,8 @@ from intel.profiler.largest import list_largest
 from intel.profiler.overview import count_contents, list_examples
 from intel.store.reader import Reader
 from pages._ask import ask_subject
-from pages._frame import link_subject, show_page
+from pages._frame import show_page
+from pages._links import link_subject
 from pages._words import plain, say_count, say_day
 
 
@@ -24,10 +25,12 @@ def show_contents(reader: Reader) -> None:
     with st.container(horizontal=True, gap="large"):
         for title, name in named:
             st.metric(title, say_count(counts[name]), width="content")
+    lines = []
     for chain in list_chains_seen(reader):
         seen = describe_chain(reader, chain)
         whole = "whole history" if seen["is_whole"] else "part of its history"
-        st.caption(f"{plain(chain)}: {say_day(seen['first_time'])} to {say_day(seen['last_time'])}, {whole}")
+        lines.append(f"{plain(chain)}: {say_day(seen['first_time'])} to {say_day(seen['last_time'])}, {whole}")
+    st.caption("  \n".join(lines))
 
 
 def show_starts(reader: Reader) -> None:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from intel.etl.accounts import KIND_CODE
 from intel.etl.seen import summarise_coverage
 from intel.store.connection import Connection
 from intel.store.snapshot import Manifest, open_build, publish_build
@@ -27,6 +28,7 @@ class Moved:
     usd: float | None = None
     chain: str = "ethereum"
     kind: str = "erc20"
+    tx: int | None = None  # several transfers of one transaction share a number
     token_id: str | None = None
     value_text: str | None = None
     is_estimated: bool = False
@@ -45,6 +47,7 @@ class Asset:
     token_id: str | None = None
     is_verified: bool = False
     is_oversize: bool = False
+    price_symbol: str | None = None  # assets of one symbol are one pool in PnL
 
 
 @dataclass
@@ -64,6 +67,8 @@ class World:
     evidence: list[dict[str, Any]] = field(default_factory=list)
     clusters: list[dict[str, Any]] = field(default_factory=list)
     roles: list[dict[str, Any]] = field(default_factory=list)
+    services: list[dict[str, Any]] = field(default_factory=list)
+    listings: list[dict[str, Any]] = field(default_factory=list)
     asset_flags: list[tuple[Asset, str]] = field(default_factory=list)
     transfer_flags: list[tuple[int, str]] = field(default_factory=list)  # position in `transfers`
 
@@ -132,13 +137,15 @@ def _asset_row(ids: _Ids, asset: Asset) -> dict[str, Any]:
         "asset_id": ids.assets[asset.chain, asset.token, asset.token_id],
         "chain": asset.chain, "token": asset.token, "token_id": asset.token_id, "symbol": asset.symbol,
         "decimals": asset.decimals, "is_verified": asset.is_verified, "is_oversize": asset.is_oversize,
+        "price_symbol": asset.price_symbol,
     }  # fmt: skip
 
 
 def _transfer_row(ids: _Ids, number: int, item: Moved) -> dict[str, Any]:
     return {
         "transfer_id": number, "chain": item.chain, "block_number": number, "block_time": item.time,
-        "tx_hash": f"0x{number:064x}", "position": 0, "sub_position": 0, "kind": item.kind,
+        "tx_hash": f"0x{item.tx or number:064x}", "tx_tag": item.tx or number,
+        "position": 0, "sub_position": 0, "kind": item.kind,
         "sender_id": ids.find(item.sender, item.chain), "receiver_id": ids.find(item.receiver, item.chain),
         "asset_id": ids.assets[item.chain, item.token, item.token_id],
         "value_raw": None if item.value is None else Decimal(item.value), "value_text": item.value_text,
@@ -149,26 +156,27 @@ def _transfer_row(ids: _Ids, number: int, item: Moved) -> dict[str, Any]:
 
 def _derive_sums(con: Connection) -> None:
     con.execute(
-        """insert into facts.postings by name select * from (
+        f"""insert into facts.postings by name select * from (
             select sender_id as address_id, block_time, transfer_id, -1::tinyint as direction,
-                receiver_id as counterparty_id, asset_id, value_raw, value_micro_usd from facts.transfers
+                receiver_id as counterparty_id, asset_id, value_raw, value_micro_usd, tx_tag,
+                {KIND_CODE} as kind_code from facts.transfers
             union all select receiver_id, block_time, transfer_id, 1::tinyint, sender_id, asset_id, value_raw,
-                value_micro_usd from facts.transfers)
+                value_micro_usd, tx_tag, {KIND_CODE} from facts.transfers)
         where address_id is not null order by address_id, block_time, transfer_id"""
     )
     con.execute(
         """insert into facts.address_assets by name select address_id, asset_id,
             coalesce(sum(value_raw) filter (direction > 0), 0)::decimal(38, 0) as in_raw,
             coalesce(sum(value_raw) filter (direction < 0), 0)::decimal(38, 0) as out_raw,
-            sum(value_micro_usd) filter (direction > 0) as in_micro_usd,
-            sum(value_micro_usd) filter (direction < 0) as out_micro_usd,
+            try_cast(sum(value_micro_usd) filter (direction > 0) as bigint) as in_micro_usd,
+            try_cast(sum(value_micro_usd) filter (direction < 0) as bigint) as out_micro_usd,
             count(*) filter (direction > 0) as transfers_in, count(*) filter (direction < 0) as transfers_out,
             min(block_time) as first_time, max(block_time) as last_time
         from facts.postings group by all order by 1, 2"""
     )
 
 
-_PLAIN = ("labels", "entities", "names", "attributions", "clusters", "roles")
+_PLAIN = ("labels", "entities", "names", "attributions", "clusters", "roles", "services", "listings")
 _TABLES = {"names": "entity_names"}
 
 
@@ -176,7 +184,7 @@ def _write_beliefs(con: Connection, world: World, ids: _Ids) -> None:
     defaults = {"labels": {"visibility": "public"}, "entities": {"visibility": "public", "kind": "owner"}}
     for name in _PLAIN:
         rows = [defaults.get(name, {}) | row for row in getattr(world, name)]
-        if name in {"clusters", "roles"}:
+        if name in {"clusters", "roles", "services", "listings"}:
             rows = [
                 {k: v for k, v in row.items() if k != "address"} | {"address_id": ids.find(row["address"])}
                 for row in rows

@@ -5,6 +5,7 @@ Reads facts.transfers; works in buckets of addresses, so memory does not grow wi
 
 from __future__ import annotations
 
+from intel.model import TRANSFER_KINDS
 from intel.store import Connection
 
 BUCKET_POSTINGS = 25_000_000  # about 3 GB while one bucket is sorted
@@ -44,14 +45,18 @@ def _list_buckets(con: Connection) -> list[tuple[int, int]]:
     return [*spans, (start, addresses)]
 
 
-_POSTINGS = """
+_WHEN = " ".join(f"when '{kind}' then {code}" for code, kind in enumerate(TRANSFER_KINDS))
+KIND_CODE = f"cast(case kind {_WHEN} end as tinyint)"
+
+_POSTINGS = f"""
 insert into facts.postings
 select * from (
     select sender_id as address_id, block_time, transfer_id, cast(-1 as tinyint) as direction, receiver_id, asset_id,
-        value_raw, value_micro_usd
+        value_raw, value_micro_usd, tx_tag, {KIND_CODE} as kind_code
     from facts.transfers where sender_id >= $first and sender_id < $last
     union all
-    select receiver_id, block_time, transfer_id, cast(1 as tinyint), sender_id, asset_id, value_raw, value_micro_usd
+    select receiver_id, block_time, transfer_id, cast(1 as tinyint), sender_id, asset_id, value_raw, value_micro_usd,
+        tx_tag, {KIND_CODE}
     from facts.transfers where receiver_id >= $first and receiver_id < $last
 ) order by address_id, block_time nulls last, transfer_id, direction
 """

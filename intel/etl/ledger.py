@@ -292,13 +292,15 @@ _REPEATS = (
 # collection it is one NFT whose id stands in the value; of any other contract it stays ambiguous and does not count.
 _TRANSFERS = """
 insert into facts.transfers
-select row_number() over () - 1 + $offset, * from (
+select number - 1 + $offset as transfer_id, * exclude (number, tag), coalesce(tag, -1 - number % 268435456) as tx_tag
+from (select row_number() over () as number, * from (
     select t.chain, t.block_number, t.block_time, t.tx_hash, t.position, t.sub_position, t.resolved_kind as kind,
         s.address_id, r.address_id, i.address_id, a.asset_id, t.counted,
         case when t.counted is null then t.exact_text end,
         case when abs(t.counted * p.micro_usd_per_unit) < 9e18 then
             cast(round(t.counted * p.micro_usd_per_unit) as bigint) end,
-        p.age, t.source, t.block_time_is_estimated
+        p.age, t.source, t.block_time_is_estimated,
+        try_cast('0x' || right(t.tx_hash, 7) as integer) as tag
     from (
         select l.chain, l.block_number, l.block_time, l.tx_hash, l.position, l.sub_position, l.sender,
             l.receiver, l.initiator, l.token, l.source,
@@ -322,7 +324,7 @@ select row_number() over () - 1 + $offset, * from (
         and a.token_id is not distinct from t.token_id
     left join usable_prices p on p.asset_id = a.asset_id and p.date = cast(t.block_time as date)
     order by {order}
-)
+))
 """
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from intel.model import Subject
-from intel.profiler.postings import ALWAYS, Window, gather_flows
+from intel.profiler.postings import ALWAYS, LARGEST_SUM, Window, gather_flows
 from intel.store.reader import Reader
 
 
@@ -21,7 +21,7 @@ def summarise_activity(reader: Reader, subject: Subject, window: Window = ALWAYS
             coalesce(sum(transfers_in) filter (not is_internal), 0)::bigint,
             coalesce(sum(transfers_out) filter (not is_internal), 0)::bigint,
             coalesce(sum(transfers_out) filter (is_internal), 0)::bigint,
-            count(*) filter (not is_internal and not is_spam and counterparty_id is not null)
+            count(distinct counterparty_id) filter (not is_internal and not is_spam and not is_venue)
         from flows"""
     )[0]
     signed = reader.query(
@@ -32,7 +32,10 @@ def summarise_activity(reader: Reader, subject: Subject, window: Window = ALWAYS
 
 
 def count_moves(reader: Reader, subject: Subject, window: Window = ALWAYS) -> dict[str, int]:
-    """Return how many transfers there are, and how many of them are internal, spam or unpriced; each counts once."""
+    """Return how many transfers there are, and how many of them are internal, spam or unpriced; each counts once.
+
+    `capped` is above zero where a sum of USD is larger than the 9.2 trillion that it is shown as.
+    """
     gather_flows(reader, subject, window)
     row = reader.query(
         """with once as (
@@ -43,4 +46,9 @@ def count_moves(reader: Reader, subject: Subject, window: Window = ALWAYS) -> di
             coalesce(sum(unpriced), 0)::bigint
         from once"""
     )[0]
-    return dict(zip(("transfers", "internal", "spam", "unpriced"), row, strict=True))
+    capped = reader.query(
+        f"""select count(*) filter (in_micro_usd = {LARGEST_SUM} or out_micro_usd = {LARGEST_SUM}),
+            greatest(sum(in_micro_usd), sum(out_micro_usd)) > {LARGEST_SUM} from flows where not is_spam"""
+    )[0]
+    names = ("transfers", "internal", "spam", "unpriced")
+    return {**dict(zip(names, row, strict=True)), "capped": max(int(capped[0]), int(capped[1] or 0))}

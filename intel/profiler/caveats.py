@@ -25,7 +25,7 @@ def list_caveats(reader: Reader, subject: Subject, profile: Profile) -> list[str
         *_say_holdings(profile),
         *_say_left_out(profile),
         *_say_evidence(profile),
-        _say_pnl(profile),
+        *_say_pnl(profile),
     ]
 
 
@@ -172,6 +172,8 @@ def _say_unpriced(profile: Profile) -> Iterator[str]:
     unpriced, total = profile.extra["unpriced"], profile.extra["transfers"]
     if unpriced:
         yield f"{unpriced:,} of {_count(total, 'transfer')} without a USD value: sums in USD leave them out."
+    if profile.extra["capped"]:
+        yield "A sum in USD is beyond 9.2 trillion, which only a wrong price explains; it is shown as 9.2 trillion."
 
 
 _OF_HOLDINGS = {
@@ -206,7 +208,16 @@ def _say_evidence(profile: Profile) -> Iterator[str]:
         yield f"Weights that are assumed, not measured: {assumed:,} of {shown} shown."
 
 
-def _say_pnl(profile: Profile) -> str:
+def _say_pnl(profile: Profile) -> Iterator[str]:
     if profile.extra["is_custodial"]:
-        return "No PnL for custodians: what they hold belongs to customers."
-    return "PnL is not computed yet."
+        yield "No PnL for custodians: what they hold belongs to customers."
+    pnl = profile.pnl
+    if pnl is None:
+        return
+    if pnl["unknown_basis_usd"]:
+        yield f"Sold or sent for USD {pnl['unknown_basis_usd']:,.2f} without a known cost: in no gain and no loss."
+    if pnl["priced_share"] is not None and pnl["priced_share"] < 1:
+        unpriced = 1 - pnl["priced_share"]
+        yield f"PnL: {unpriced:.1%} of what moved has no price; it counts at what it cost on average."
+    if pnl["too_large"]:
+        yield f"PnL leaves out {_count(pnl['too_large'], 'movement')} too large for any lot."

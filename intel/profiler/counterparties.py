@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from intel.model import MICRO, SYSTEM_ADDRESSES, Counterparty, Subject
-from intel.profiler.postings import ALWAYS, Window, gather_flows, name_addresses
+from intel.profiler.postings import ALWAYS, Window, cap_sum, gather_flows, name_addresses
 from intel.store.reader import Reader
 
 By = Literal["entity", "address"]
@@ -18,22 +18,24 @@ _KEYS: dict[By, str] = {
     "address": "f.counterparty_id",
     "entity": "o.entity_id, case when o.entity_id is null then f.counterparty_id end",
 }
-_PARTIES: dict[By, str] = {
-    by: f"""select min(o.entity_id) as entity_id, min(o.name) as name, min(o.category) as category,
-        coalesce(max(o.status), 'unknown') as status, min(f.counterparty_id) as first_id, count(*) as addresses,
-        sum(f.in_micro_usd)::bigint as in_micro_usd, sum(f.out_micro_usd)::bigint as out_micro_usd,
+
+
+def group_parties(flows: str, by: By) -> str:
+    """Return SQL of one row per counterparty, out of a temporary table like `flows` and the `owners` beside it."""
+    return f"""select min(o.entity_id) as entity_id, min(o.name) as name, min(o.category) as category,
+        coalesce(max(o.status), 'unknown') as status, min(f.counterparty_id) as first_id,
+        count(distinct f.counterparty_id) as addresses,
+        {cap_sum("sum(f.in_micro_usd)")} as in_micro_usd, {cap_sum("sum(f.out_micro_usd)")} as out_micro_usd,
         sum(f.transfers_in + f.transfers_out)::bigint as transfers, sum(f.transfers_in)::bigint as transfers_in,
         sum(f.transfers_out)::bigint as transfers_out, sum(f.unpriced)::bigint as unpriced,
         min(f.first_time) as first_time, max(f.last_time) as last_time,
-        coalesce(min(o.visibility), 'public') as visibility
-    from flows f left join owners o on o.address_id = f.counterparty_id
+        coalesce(min(o.visibility), 'public') as visibility, f.is_venue
+    from {flows} f left join owners o on o.address_id = f.counterparty_id
     where not f.is_spam and not f.is_internal and f.counterparty_id is not null
-    group by {key}"""
-    for by, key in _KEYS.items()
-}
+    group by {_KEYS[by]}, f.is_venue"""
 
 
-_LARGEST_FIRST = "in_micro_usd + out_micro_usd desc, transfers desc, first_id"
+_LARGEST_FIRST = "is_venue, in_micro_usd::hugeint + out_micro_usd desc, transfers desc, first_id"
 
 
 def gather_parties(reader: Reader, subject: Subject, window: Window, by: By = "entity") -> str:
@@ -42,7 +44,7 @@ def gather_parties(reader: Reader, subject: Subject, window: Window, by: By = "e
     name = f"parties_by_{by}"
 
     def fill() -> None:
-        reader.query(f"create or replace temp table {name} as {_PARTIES[by]}")
+        reader.query(f"create or replace temp table {name} as {group_parties('flows', by)}")
 
     reader.prepare(name, (subject.address_ids, subject.tier, window), fill)
     return name
@@ -53,7 +55,8 @@ def tabulate_counterparties(
 ) -> pa.Table:
     """Return all counterparties as a table, the largest USD turnover first; `limit` None is the whole of it.
 
-    By entity, the addresses of one entity are one row and the others stand alone. Spam and transfers between members
+    By entity, the addresses of one entity are one row and the others stand alone. Contracts by way of which the subject
+    swapped, wrapped or lent stand last, as `is_venue`. Spam and transfers between members
     of the subject are excluded (`count_moves` counts them). USD are micro-dollars of the priced transfers.
     """
     parties = gather_parties(reader, subject, window, by)
@@ -66,7 +69,7 @@ def tabulate_counterparties(
         from (select * from {parties} order by {_LARGEST_FIRST} limit $limit) g
         left join facts.addresses a on a.address_id = g.first_id
         left join (select unnest($system) as address, unnest($names) as name) s on s.address = a.address
-        order by g.in_micro_usd + g.out_micro_usd desc, g.transfers desc, g.first_id""",
+        order by g.is_venue, g.in_micro_usd::hugeint + g.out_micro_usd desc, g.transfers desc, g.first_id""",
         {
             "limit": 2**62 if limit is None else limit,
             "system": list(SYSTEM_ADDRESSES),
@@ -76,11 +79,22 @@ def tabulate_counterparties(
 
 
 def rank_counterparties(
-    reader: Reader, subject: Subject, window: Window = ALWAYS, *, by: By = "entity", limit: int = 50
+    reader: Reader,
+    subject: Subject,
+    window: Window = ALWAYS,
+    *,
+    by: By = "entity",
+    limit: int = 50,
+    venues: bool = False,
 ) -> list[Counterparty]:
-    """Return the `limit` counterparties with the largest USD turnover."""
+    """Return the `limit` counterparties with the largest USD turnover; with `venues`, what it swapped by way of."""
     parties = gather_parties(reader, subject, window, by)
-    rows = reader.records(f"select * from {parties} order by {_LARGEST_FIRST} limit $limit", {"limit": limit})
+    if venues and not reader.query("select 1 from flows where is_venue limit 1"):
+        return []
+    rows = reader.records(
+        f"select * from {parties} where is_venue = $venues order by {_LARGEST_FIRST} limit $limit",
+        {"limit": limit, "venues": venues},
+    )
     named = name_addresses(reader, sorted(row["first_id"] for row in rows if row["addresses"] == 1))
     return [_read_party(row, named) for row in rows]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
@@ -10,10 +11,18 @@ from typing import TYPE_CHECKING, Any, Literal, Self, overload
 from intel.errors import UsageError
 from intel.model import Profile, Tier
 from intel.profiler.attribute import frame_attributions
+from intel.profiler.compare import Comparison, compare_dates
+from intel.profiler.counterparties import By
+from intel.profiler.dealings import tabulate_dealings
 from intel.profiler.explain import explain_link
+from intel.profiler.exposure import describe_exposure
+from intel.profiler.history import tabulate_history, tabulate_token_history
+from intel.profiler.lots import Method
+from intel.profiler.members import tabulate_members
 from intel.profiler.postings import parse_window
 from intel.profiler.profile import build_profile
 from intel.profiler.subjects import Suggestion, resolve_subject, suggest
+from intel.profiler.tokens import describe_token, resolve_token, tabulate_holders
 from intel.profiler.transfers import TransferFilter, frame_transfers, stream_transfers, tabulate_transfers
 from intel.store.reader import Reader
 
@@ -40,9 +49,21 @@ class Database:
         """The build every answer comes from."""
         return self.reader.build_id
 
-    def profile(self, subject: str, *, since: Moment = None, until: Moment = None, tier: Tier = "confirmed") -> Profile:
-        """Return everything about an address or an entity; `until` takes its day, month or year in whole."""
-        return build_profile(self.reader, resolve_subject(self.reader, subject, tier), parse_window(since, until))
+    def profile(
+        self,
+        subject: str,
+        *,
+        since: Moment = None,
+        until: Moment = None,
+        tier: Tier = "confirmed",
+        method: Method = "average",
+    ) -> Profile:
+        """Return everything about an address or an entity; `until` takes its day, month or year in whole.
+
+        `method` says which cost a sale has: average, fifo, lifo or hifo; PnL names the realised gains of all four.
+        """
+        found, window = resolve_subject(self.reader, subject, tier), parse_window(since, until)
+        return build_profile(self.reader, found, window, method=method)
 
     @overload
     def transfers(self, subject: str, *, as_: Literal["pandas"] = ..., **wanted: Any) -> pd.DataFrame: ...
@@ -62,13 +83,15 @@ class Database:
     ) -> pd.DataFrame | pa.Table | Iterator[pa.RecordBatch]:
         """Return all transfers, oldest first, with exact amounts (Decimal); no row limit.
 
-        `wanted`: counterparty, token, direction ("in" or "out"), min_usd, kind, hides_spam (see TransferFilter).
+        `wanted`: counterparty, category, token, chain, direction ("in" or "out"), min_usd, max_usd, kind, tx_hash,
+        hides_spam, hides_internal (see TransferFilter).
         `as_="batches"` streams Arrow record batches in bounded memory.
         """
-        unknown = sorted(set(wanted) - {"counterparty", "token", "direction", "min_usd", "kind", "hides_spam"})
+        filters_known = {item.name for item in fields(TransferFilter)} - {"window"}
+        unknown = sorted(set(wanted) - filters_known)
         if unknown:
             raise UsageError(
-                f"transfers() takes no {', '.join(unknown)}", "filters: counterparty, token, direction, min_usd, kind"
+                f"transfers() takes no {', '.join(unknown)}", f"filters: {', '.join(sorted(filters_known))}"
             )
         found = resolve_subject(self.reader, subject, tier)
         filters = TransferFilter(window=parse_window(since, until), **wanted)
@@ -79,6 +102,74 @@ class Database:
         if as_ != "pandas":
             raise UsageError(f"as_={as_!r} is no form", "use pandas, arrow or batches")
         return frame_transfers(self.reader, found, filters)
+
+    def history(
+        self,
+        subject: str,
+        *,
+        token: str | None = None,
+        since: Moment = None,
+        until: Moment = None,
+        tier: Tier = "confirmed",
+    ) -> pd.DataFrame:
+        """Return the balance of each UTC day: in USD with what moved it, or of one token with its exact amount (text).
+
+        Columns: see `tabulate_history` and, with `token`, `tabulate_token_history`.
+        """
+        found, window = resolve_subject(self.reader, subject, tier), parse_window(since, until)
+        if token is None:
+            return _to_frame(tabulate_history(self.reader, found, window))
+        wanted = resolve_token(self.reader, token)
+        return _to_frame(tabulate_token_history(self.reader, found, window, token=wanted))
+
+    def compare(self, subject: str, date_a: str | date, date_b: str | date, *, tier: Tier = "confirmed") -> Comparison:
+        """Return what the subject held at the end of two days, and how much of the change came from prices."""
+        return compare_dates(self.reader, resolve_subject(self.reader, subject, tier), date_a, date_b)
+
+    def token(self, token: str, *, until: Moment = None, tier: Tier = "confirmed") -> dict[str, Any]:
+        """Return what a token is, its last price, how many hold it, and how concentrated it is."""
+        wanted = resolve_token(self.reader, token)
+        return describe_token(self.reader, wanted, tier=tier, until=parse_window(until=until))
+
+    def holders(
+        self,
+        token: str,
+        *,
+        by: By = "entity",
+        until: Moment = None,
+        tier: Tier = "confirmed",
+        limit: int | None = None,
+    ) -> pd.DataFrame:
+        """Return who holds a token now or at a day's end, largest first, by entity or by address."""
+        wanted, end = resolve_token(self.reader, token), parse_window(until=until)
+        return _to_frame(tabulate_holders(self.reader, wanted, by=by, tier=tier, until=end, limit=limit))
+
+    def counterparties(
+        self, subject: str, *, since: Moment = None, until: Moment = None, tier: Tier = "confirmed", **wanted: Any
+    ) -> pd.DataFrame:
+        """Return all counterparties, largest turnover first.
+
+        `wanted`: by ("entity" or "address"), token, only_new, sort, descending, limit (see `tabulate_dealings`).
+        """
+        unknown = sorted(set(wanted) - {"by", "token", "only_new", "sort", "descending", "limit"})
+        if unknown:
+            raise UsageError(
+                f"counterparties() takes no {', '.join(unknown)}",
+                "it takes by, token, only_new, sort, descending, limit",
+            )
+        found = resolve_subject(self.reader, subject, tier)
+        return _to_frame(tabulate_dealings(self.reader, found, parse_window(since, until), **wanted))
+
+    def exposure(
+        self, subject: str, *, since: Moment = None, until: Moment = None, tier: Tier = "confirmed"
+    ) -> dict[str, Any]:
+        """Return to which categories the subject is exposed: direct, indirect and unresolved are the whole."""
+        found = resolve_subject(self.reader, subject, tier)
+        return describe_exposure(self.reader, found, parse_window(since, until))
+
+    def members(self, entity: str, *, tier: Tier = "confirmed") -> pd.DataFrame:
+        """Return every address of an entity with role, tier, confidence and evidence, the busiest first."""
+        return _to_frame(tabulate_members(self.reader, resolve_subject(self.reader, entity, tier)))
 
     def attribute(self, addresses: Iterable[object], *, tier: Tier = "probable") -> pd.DataFrame:
         """Return who is behind each address, one row per input, in order; junk is marked `invalid`."""
@@ -103,3 +194,8 @@ class Database:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _to_frame(table: pa.Table) -> pd.DataFrame:
+    frame: pd.DataFrame = table.to_pandas()
+    return frame

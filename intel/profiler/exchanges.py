@@ -28,7 +28,8 @@ def list_exchange_usage(reader: Reader, subject: Subject, window: Window = ALWAY
     rows = reader.query(
         f"""select o.entity_id, o.name, o.transfers_out, o.out_micro_usd, o.transfers_in, o.in_micro_usd, o.first_time,
             o.last_time
-        from {parties} o where {_OTHER_EXCHANGE} order by o.out_micro_usd + o.in_micro_usd desc, o.entity_id""",
+        from {parties} o where {_OTHER_EXCHANGE}
+        order by o.out_micro_usd::hugeint + o.in_micro_usd desc, o.entity_id""",
         {"exchanges": list(EXCHANGE_CATEGORIES), "own": subject.entity_id},
     )
     return [
@@ -57,9 +58,9 @@ def tabulate_usage_over_time(
                 and o.address_id not in (select address_id from members))
         select u.entity_id as exchange, min(u.name) as name, date_trunc($step, p.block_time)::date as period,
             count(*) filter (p.direction < 0) as deposits,
-            coalesce(sum(p.value_micro_usd) filter (p.direction < 0), 0)::bigint / 1e6 as deposited_usd,
+            coalesce(sum(p.value_micro_usd) filter (p.direction < 0), 0)::double / 1e6 as deposited_usd,
             count(*) filter (p.direction > 0) as withdrawals,
-            coalesce(sum(p.value_micro_usd) filter (p.direction > 0), 0)::bigint / 1e6 as withdrawn_usd
+            coalesce(sum(p.value_micro_usd) filter (p.direction > 0), 0)::double / 1e6 as withdrawn_usd
         from moves p join used u on u.address_id = p.counterparty_id
         where p.asset_id not in (select asset_id from spam_assets)
             and p.transfer_id not in (select transfer_id from spam_transfers)

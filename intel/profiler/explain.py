@@ -11,6 +11,7 @@ from intel.profiler.evidence import EVIDENCE_COLUMNS, EVIDENCE_ENDS, EVIDENCE_OR
 from intel.profiler.judge import list_judgements_about
 from intel.profiler.labels import list_claim_chains, list_labels
 from intel.profiler.path import MergePath, find_anchor_path, find_merge_path, tell_step
+from intel.profiler.postings import cap_sum
 from intel.profiler.verdict import VETOES, list_against, list_changes
 from intel.profiler.waterfall import list_weights, select_across, weigh_merge, weigh_owner, weigh_pair
 from intel.store.reader import Reader
@@ -146,9 +147,9 @@ def _count_between(reader: Reader) -> dict[str, Any]:
         where p.address_id in ({_IN_LEFT}) and p.counterparty_id in ({_IN_RIGHT})"""
     )
     row = reader.query(
-        """select count(*) filter (direction < 0), count(*) filter (direction > 0),
-            coalesce(sum(value_micro_usd) filter (direction < 0), 0)::bigint,
-            coalesce(sum(value_micro_usd) filter (direction > 0), 0)::bigint, min(block_time), max(block_time)
+        f"""select count(*) filter (direction < 0), count(*) filter (direction > 0),
+            {cap_sum("coalesce(sum(value_micro_usd) filter (direction < 0), 0)")},
+            {cap_sum("coalesce(sum(value_micro_usd) filter (direction > 0), 0)")}, min(block_time), max(block_time)
         from between_them"""
     )[0]
     hashes = reader.query(

@@ -8,7 +8,7 @@ from typing import Any
 
 from intel.model import Holding, Subject
 from intel.profiler.coverage import describe_chain, last_seen_by_chain
-from intel.profiler.postings import ALWAYS, Window, gather_moves
+from intel.profiler.postings import ALWAYS, Window, gather_moves, prepare_spam_assets
 from intel.store.reader import Reader
 
 TITLE_BALANCE = "balance"
@@ -16,6 +16,7 @@ TITLE_NET_FLOW = "net flow over the window"
 TITLE_CUSTODIAL = "held for customers"
 TITLE_CUSTODIAL_FLOW = "held for customers, net flow over the window"
 
+_LARGEST_USD = 1e24  # beyond it a price is nonsense, and sums of such values would carry nothing else
 _EXACT = Context(prec=80)  # an amount has at most 38 digits; Decimal's default of 28 would round it
 
 _WHOLE = """select p.asset_id, (sum(coalesce(p.in_raw, 0)) - sum(coalesce(p.out_raw, 0)))::decimal(38, 0) as net_raw,
@@ -40,13 +41,16 @@ def _query(window: Window) -> str:
         limit $limit"""
 
 
-def _prepare(reader: Reader, subject: Subject, window: Window) -> None:
-    gather_moves(reader, subject, window)
+def prepare_known_assets(reader: Reader, window: Window) -> None:
+    """Make the thread's `known_assets`: flags and last price of every asset that has some, at the window's end.
+
+    Columns: asset_id, as_of, price_date, price_usd, is_doubtful, flags, is_spam.
+    """
+    prepare_spam_assets(reader)
     reader.prepare("known_assets", window.until, lambda: _fill_known_assets(reader, window))
 
 
 def _fill_known_assets(reader: Reader, window: Window) -> None:
-    """Fill the thread's `known_assets`: flags and last price of every asset that has some, for a window's end."""
     seen = last_seen_by_chain(reader)
     last = None if window.until is None else window.until - timedelta(microseconds=1)
     reader.query(
@@ -76,7 +80,8 @@ def list_holdings(
     `doubtful_price`, `unknown_decimals` (the amount is in base units), `negative` (more went out than was seen
     coming in).
     """
-    _prepare(reader, subject, window)
+    gather_moves(reader, subject, window)
+    prepare_known_assets(reader, window)
     rows = reader.records(_query(window), {"limit": 2**62 if limit is None else limit})
     return [_read_holding(row) for row in rows]
 
@@ -92,6 +97,7 @@ def _read_holding(row: dict[str, Any]) -> Holding:
     amount = None if raw is None else scale_amount(raw, row["decimals"])
     price = row["price_usd"]
     value = None if amount is None or price is None else round(float(amount) * price, 6)
+    value = value if value is not None and abs(value) < _LARGEST_USD else None
     return Holding(
         chain=row["chain"],
         token=row["token"],

@@ -67,6 +67,24 @@ def _list_examples(reader: Reader) -> list[Example]:
     return [Example(str(rows[0][0]), why) for why, rows in found if rows]
 
 
+def list_tokens(reader: Reader, limit: int = 20) -> list[tuple[str, str]]:
+    """Return (`chain:contract`, what it is) of the verified tokens that most addresses moved."""
+
+    def read() -> list[tuple[str, str]]:
+        rows = reader.query(
+            """select a.chain, a.token, min(coalesce(a.name, a.symbol, 'unnamed')), min(a.symbol), count(*) as moved
+            from facts.address_assets p join facts.assets a using (asset_id) where a.is_verified or a.token is null
+            group by 1, 2 order by moved desc, 1, 2 nulls first limit $limit""",
+            {"limit": limit},
+        )
+        return [
+            (f"{chain}:{token or 'native'}", f"{name} ({symbol or 'no symbol'}) on {chain}")
+            for chain, token, name, symbol, _ in rows
+        ]
+
+    return reader.once(("tokens", limit), read)
+
+
 def tabulate_issues(store: Path) -> pa.Table:
     """Return what was wrong in the files taken in: code, meaning, kept, rows, dataset, file, row, value, hint.
 

@@ -18,14 +18,23 @@ from intel.profiler.explain import list_attributions
 from intel.profiler.holdings import list_holdings, name_holdings
 from intel.profiler.judge import list_judgements_about
 from intel.profiler.labels import list_labels, list_listings
+from intel.profiler.lots import Method, check_method
+from intel.profiler.pnl import DEFAULT, compute_pnl
 from intel.profiler.postings import ALWAYS, Window, gather_members, prepare_entities
 from intel.store.reader import Reader
 
 
 def build_profile(
-    reader: Reader, subject: Subject, window: Window = ALWAYS, *, counterparties: int = 50, evidence: int = 100
+    reader: Reader,
+    subject: Subject,
+    window: Window = ALWAYS,
+    *,
+    counterparties: int = 50,
+    evidence: int = 100,
+    method: Method = DEFAULT,
 ) -> Profile:
     """Return the profile of an address or an entity of any size, over the window or all that was seen."""
+    check_method(method)
     entity = describe_entity(reader, subject)
     role = describe_role(reader, subject)
     chains = list_chains(reader, subject)
@@ -41,7 +50,7 @@ def build_profile(
         holdings_title=name_holdings(reader, chains, window, is_custodial=is_custodial),
         counterparties=tuple(rank_counterparties(reader, subject, window, limit=counterparties)),
         exchange_usage=tuple(list_exchange_usage(reader, subject, window)),
-        pnl=None,
+        pnl=None if is_custodial or not subject.address_ids else compute_pnl(reader, subject, window, method=method),
         activity=summarise_activity(reader, subject, window),
         evidence=tuple(list_evidence(reader, subject, limit=evidence)),
         coverage={"since": window.since, "until": window.until, **describe_coverage(reader, chains)},
@@ -50,6 +59,7 @@ def build_profile(
         extra={
             **count_moves(reader, subject, window),
             "is_custodial": is_custodial,
+            "venues": tuple(rank_counterparties(reader, subject, window, limit=counterparties, venues=True)),
             "listings": list_listings(reader, subject),
             "judgements": judgements,
         },
@@ -164,6 +174,7 @@ def to_json(profile: Profile) -> dict[str, Any]:
         "holdings_title": profile.holdings_title,
         "holdings": [_holding_json(item) for item in profile.holdings],
         "counterparties": [_counterparty_json(item) for item in profile.counterparties],
+        "venues": [_counterparty_json(item) for item in profile.extra["venues"]],
         "exchange_usage": [
             {
                 "exchange": item.exchange, "name": item.name, "deposits": item.deposits,

@@ -162,7 +162,8 @@ create table facts.transfers (
     value_text varchar,              -- the exact value where value_raw is null
     value_micro_usd bigint,          -- null: unpriced
     price_age_days smallint,         -- 0: price of that day, 1: of the day before
-    source varchar, block_time_is_estimated boolean
+    source varchar, block_time_is_estimated boolean,
+    tx_tag integer                   -- 28 bits of the hash: with block_time it tells one transaction from another
 );
 
 -- Double entry: each transfer seen from each end. Sorted by address_id, block_time, transfer_id.
@@ -170,7 +171,9 @@ create table facts.postings (
     address_id bigint, block_time timestamp, transfer_id bigint,
     direction tinyint,               -- +1 received, -1 sent
     counterparty_id bigint, asset_id bigint,
-    value_raw decimal(38, 0), value_micro_usd bigint
+    value_raw decimal(38, 0), value_micro_usd bigint,
+    tx_tag integer,                  -- as in transfers: the legs of one transaction, without its hash
+    kind_code tinyint                -- place of the kind in intel.model.TRANSFER_KINDS
 );
 
 -- Per-address sums of postings. Sorted by address_id, asset_id.

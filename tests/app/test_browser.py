@@ -17,6 +17,8 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from intel.config import Settings, write_environment
 from intel.profiler.database import Database
+from intel.profiler.disposals import tabulate_disposals
+from intel.profiler.subjects import resolve_subject
 from tests.app.conftest import HOSTILE, MARKUP
 from tests.parts import require_part
 from tests.tree import ROOT
@@ -159,8 +161,11 @@ def test_formulas_in_a_label_are_disarmed(page: Page, address: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    "path", ["/explain?left=0x12&right=nobody", "/store", "/profile", "/profile?subject=0x12", "/profile?subject=zz9"]
-)
+    "path",
+    ["/explain?left=0x12&right=nobody", "/store", "/profile", "/profile?subject=0x12", "/profile?subject=zz9",
+     "/token", "/token?token=zz9", "/category", "/category?category=exchange", "/category?category=zz9", "/compare",
+     "/compare?left=0x12&right=zz9", "/evaluation", "/cases", "/cases?case=zz9", "/?zone=Mars/Base"],
+)  # fmt: skip
 def test_no_page_shows_a_traceback(page: Page, address: str, path: str) -> None:
     assert open_page(page, address + path)
 
@@ -176,6 +181,90 @@ def test_judging_and_taking_back(page: Page, address: str, examples: dict[str, s
     expect(page.get_by_text("I know them both")).to_be_visible(timeout=WAIT)
     page.get_by_role("button", name="Take back judgement").click()
     expect(page.get_by_text("Pending judgement")).to_have_count(0, timeout=WAIT)
+
+
+def test_the_search_box_waits_for_typing(page: Page, address: str) -> None:
+    open_page(page, address)
+    page.wait_for_function("document.activeElement.closest('.st-key-query') !== null")
+    page.keyboard.type("mar")
+    expect(page.get_by_placeholder("Name, entity id")).to_have_value("mar")
+
+
+def test_changing_the_method_changes_gains_lots_and_link(
+    page: Page, address: str, database: Database, examples: dict[str, str], tmp_path: Path
+) -> None:
+    subject = resolve_subject(database.reader, examples["unknown"])
+    open_page(page, f"{address}/profile?subject={subject.name}&tab=PnL&method=FIFO")
+    for method, name in (("fifo", "FIFO"), ("lifo", "LIFO")):
+        page.get_by_role("radio", name=name, exact=True).or_(
+            page.get_by_role("button", name=name, exact=True)
+        ).first.click()
+        page.wait_for_url(f"**method={name}*")
+        settle(page)
+        disposals = page.locator(".st-key-download_disposals button")
+        with page.expect_download() as waiting:
+            disposals.click()
+        file = tmp_path / f"{method}.csv"
+        waiting.value.save_as(file)
+        with file.open(newline="", encoding="utf-8") as lines:
+            rows = list(csv.DictReader(lines))
+        told = tabulate_disposals(database.reader, subject, method=method).to_pylist()
+        assert len(rows) == len(told) > 0
+        for row, truth in zip(rows, told, strict=True):
+            assert (row["tx_hash"], row["amount"]) == (truth["tx_hash"], truth["amount"])
+            assert row["gain_usd"] == "" if truth["gain_usd"] is None else float(row["gain_usd"]) == truth["gain_usd"]
+
+
+def test_why_leads_to_the_rows(page: Page, address: str, exchange: str) -> None:
+    open_page(page, f"{address}/profile?subject={exchange}")
+    page.locator(".st-key-figures").get_by_role("button", name="Why?").nth(1).click()
+    page.wait_for_url("**tab=Transfers*")
+    settle(page)
+    assert "direction=In" in page.url
+    assert page.get_by_role("tab", name="Transfers").get_attribute("aria-selected") == "true"
+
+
+def test_a_link_to_another_subject_forgets_the_filters(
+    page: Page, address: str, examples: dict[str, str], database: Database
+) -> None:
+    entity = database.profile(examples["attributed"]).entity
+    assert entity is not None
+    open_page(page, f"{address}/profile?subject={examples['attributed']}&tab=Transfers&party={examples['unknown']}")
+    page.get_by_role("link", name="All of").first.click()
+    page.wait_for_url(f"**/profile?subject={entity['id']}")
+    settle(page)
+    assert page.get_by_role("tab", name="Overview").get_attribute("aria-selected") == "true"
+    page.get_by_role("tab", name="Transfers").click()
+    expect(page.get_by_label("Counterparty", exact=True)).to_have_value("", timeout=WAIT)
+
+
+def test_a_zone_in_the_link_holds_for_the_next_page(page: Page, address: str, exchange: str) -> None:
+    text = open_page(page, f"{address}/category?category=exchange&zone=Asia/Tokyo")
+    assert "times: Asia/Tokyo" in text
+    page.get_by_role("link", name="Evaluation").click()
+    page.get_by_text("How right is it?").wait_for()
+    expect(page.get_by_text("times: Asia/Tokyo")).to_be_visible(timeout=WAIT)
+
+
+def test_a_case_is_opened_and_printed(
+    page: Page, address: str, database: Database, examples: dict[str, str], tmp_path: Path
+) -> None:
+    open_page(page, f"{address}/profile?subject={examples['attributed']}")
+    page.get_by_role("button", name="Cases", exact=True).click()
+    page.get_by_label("New case").fill("A <b>case</b>")
+    page.get_by_label("New case").press("Enter")
+    page.get_by_role("button", name="Open a case with this subject").click()
+    settle(page)
+    open_page(page, f"{address}/cases?case=1")
+    expect(page.get_by_role("heading", name="A <b>case</b>")).to_be_visible(timeout=WAIT)
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="HTML, to print").click()
+    file = tmp_path / "case.html"
+    waiting.value.save_as(file)
+    text = file.read_text(encoding="utf-8")
+    assert database.build_id in text
+    assert examples["attributed"] in text
+    assert "A &lt;b&gt;case&lt;/b&gt;" in text
 
 
 def test_no_request_left_this_machine(visited: list[str], address: str) -> None:

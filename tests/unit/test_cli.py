@@ -223,11 +223,20 @@ def test_the_page_begins_with_who_and_why(store: Path) -> None:
     page = succeed("profile", ACORN_HOT, store=store).out
     titles = re.findall(r"^(\w[\w ]+?)(?:   .*)?$", page, re.MULTILINE)
     assert titles[0] == "Acorn Exchange"
-    assert titles[-7:] == [
-        "Holdings", "Counterparties", "Exchange usage", "Evidence", "Labels", "Coverage", "Caveats"
+    assert titles[-8:] == [
+        "Holdings", "Counterparties", "Exchange usage", "Profit and loss", "Evidence", "Labels", "Coverage", "Caveats"
     ]  # fmt: skip
     assert page.index("confidence") < page.index("why") < page.index("Holdings")
     assert "1,500.00" in page
+
+
+def test_profit_and_loss_by_the_method_one_asks_for(store: Path) -> None:
+    page = succeed("profile", USER, "--method", "lifo", store=store).out
+    block = page[page.index("Profit and loss") : page.index("Evidence")]
+    assert "method lifo" in block
+    document = succeed("profile", USER, "--method", "lifo", "--json", store=store).document
+    assert document["pnl"]["method"] == "lifo"
+    assert re.search(r"^  total +(\S+)$", block, re.MULTILINE)[1] == f"{document['pnl']['total_usd']:,.2f}"
 
 
 def test_a_private_label_is_never_taken_for_a_published_one(store: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from intel.sources.chains import find_chain
 from intel.sources.world.ledger import SOURCE, START, Ledger
 from intel.sources.world.market import ASSETS, CHAINS, Market
 from intel.sources.world.town import Town
@@ -56,9 +57,15 @@ def write_assets(ledger: Ledger) -> list[dict[str, Any]]:
 
 
 def write_prices(market: Market) -> list[dict[str, Any]]:
-    """Rows of lake.prices: one price per symbol and day."""
+    """Rows of lake.prices: one price per symbol and day; a chain's coin goes by the name its prices go by."""
     first = datetime.fromtimestamp(START, UTC).date()
-    symbols = {asset.symbol: index for index, asset in enumerate(ASSETS) if asset.is_listed}
+    symbols = {
+        find_chain(CHAINS[asset.chain].slug).price_symbol or asset.symbol
+        if asset.standard == "native"
+        else asset.symbol: index
+        for index, asset in enumerate(ASSETS)
+        if asset.is_listed
+    }
     return [
         {"date": first + timedelta(days=day), "symbol": symbol, "usd": usd, "source": SOURCE, "is_doubtful": False}
         for symbol, index in sorted(symbols.items())

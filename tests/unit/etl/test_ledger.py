@@ -288,7 +288,7 @@ def test_fees_and_rewards_have_one_end() -> None:
 def test_each_transfer_is_posted_at_both_ends() -> None:
     rows = [moved(1, 1, 2, 5), moved(2, 2, 1, 3), moved(3, 1, 1, 4)]
     postings = build_facts({"transfers": rows})["postings"]
-    assert [(a, n, d, c, int(v)) for a, _, n, d, c, _, v, _ in postings] == [
+    assert [(a, n, d, c, int(v)) for a, _, n, d, c, _, v, *_ in postings] == [
         (0, 0, -1, 1, 5), (0, 1, 1, 1, 3), (0, 2, -1, 0, 4), (0, 2, 1, 0, 4), (1, 0, 1, 0, 5), (1, 1, -1, 0, 3),
     ]  # fmt: skip
     assert build_sums({"transfers": rows}) == {(address(1), None, None): (7, 9), (address(2), None, None): (5, 3)}

@@ -12,7 +12,7 @@ import intel
 from intel.errors import UnknownSubject, UsageError
 from intel.profiler.postings import parse_window
 from intel.profiler.subjects import resolve_subject
-from intel.profiler.transfers import TransferFilter, read_page, stream_transfers, tabulate_transfers
+from intel.profiler.transfers import Sort, TransferFilter, read_page, stream_transfers, tabulate_transfers
 from intel.store.reader import Reader
 from tests.small_world import DEEP, FAKE, FUND_1, USDC
 
@@ -107,3 +107,54 @@ def test_text_amounts_have_no_exponent_and_no_empty_tail(reader: Reader) -> None
     amounts = {text for text in texts if text is not None}
     assert {"0.000000000000000123", "2.000000000000000001", "0.5", "10", "5000", "0"} <= amounts
     assert not any(text.endswith(".") or "E" in text or ("." in text and text.endswith("0")) for text in amounts)
+
+
+@pytest.mark.parametrize("sort", ["time", "value", "amount", "token", "counterparty", "kind", "direction"])
+@pytest.mark.parametrize("descending", [False, True])
+def test_pages_in_any_order_show_each_row_once(reader: Reader, sort: Sort, descending: bool) -> None:
+    subject = resolve_subject(reader, "alice-fund")
+    everything = read_page(reader, subject, limit=10_000, sort=sort, descending=descending).rows
+    assert everything.num_rows == tabulate_transfers(reader, subject).num_rows
+    for limit in (1, 7):
+        rows, key = [], None
+        while True:
+            page = read_page(reader, subject, limit=limit, after=key, sort=sort, descending=descending)
+            rows += page.rows.to_pylist()
+            key = page.next_key
+            if key is None:
+                break
+        assert rows == everything.to_pylist()
+
+
+def test_the_order_is_that_of_the_column(reader: Reader) -> None:
+    subject = resolve_subject(reader, "alice-fund")
+
+    def column(name: str, sort: Sort) -> list[object]:
+        return [row[name] for row in read_page(reader, subject, limit=10_000, sort=sort).rows.to_pylist()]
+
+    values = [-1.0 if value is None else value for value in column("value_usd", "value")]  # unpriced is the smallest
+    assert values == sorted(values)
+    symbols = [str(symbol or "").lower() for symbol in column("symbol", "token")]
+    assert [s for s in symbols if s] == sorted(s for s in symbols if s)
+    assert column("direction", "direction") == sorted(column("direction", "direction"), reverse=True)  # out, then in
+    with pytest.raises(UsageError, match="sorted by"):
+        read_page(reader, subject, sort="colour")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "test"),
+    [
+        (TransferFilter(max_usd=100), lambda r: r["value_usd"] is not None and r["value_usd"] <= 100),
+        (TransferFilter(chain="bsc"), lambda r: r["chain"] == "bsc"),
+        (TransferFilter(category="exchange"), lambda r: r["counterparty_entity"] in {"binance", "kraken"}),
+        (TransferFilter(hides_internal=True), lambda r: r["counterparty_entity"] != "alice-fund"),
+        (TransferFilter(tx_hash="0x" + "1".zfill(64)), lambda r: int(r["tx_hash"], 16) == 1),
+    ],
+)
+def test_more_filters_keep_exactly_the_rows_that_fit(reader: Reader, wanted: TransferFilter, test: object) -> None:
+    subject = resolve_subject(reader, "alice-fund")
+    assert callable(test)
+    everything = tabulate_transfers(reader, subject).to_pylist()
+    expected = [row["tx_hash"] for row in everything if test(row)]
+    assert 0 < len(expected) < len(everything)
+    assert hashes(tabulate_transfers(reader, subject, wanted)) == expected

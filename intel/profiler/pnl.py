@@ -1,0 +1,227 @@
+"""What did the subject gain: realised and not, per token and in total, by which method, and resting on what?"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from intel.model import MICRO, Subject
+from intel.profiler.coverage import last_seen_by_chain
+from intel.profiler.gains import CLASS, INCOME, Flow, read_flow
+from intel.profiler.lots import (
+    ACQUIRE,
+    CARRY_IN,
+    CARRY_OUT,
+    DISPOSE,
+    METHODS,
+    Matched,
+    Method,
+    check_method,
+    match_lots,
+)
+from intel.profiler.postings import ALWAYS, Window
+from intel.store.reader import Reader
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+FEE = CLASS["fee"]
+DEFAULT: Method = "average"
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """Prices at one moment, per pool: micro-dollars per unit of the pool, NaN where there is none, and their day."""
+
+    micro_usd: Floats
+    days: tuple[Any, ...]
+
+
+def compute_pnl(
+    reader: Reader, subject: Subject, window: Window = ALWAYS, *, method: Method = DEFAULT
+) -> dict[str, Any]:
+    """Return the PnL of the window by one method, with the spread of all four (docs/profiler.md defines each number).
+
+    total = realized + income - fees + unrealized = value at the end - value before - received + sent, the same for
+    every method. Disposals whose basis nobody saw stand apart in `unknown_basis_usd` and in no sum. What has no price
+    counts at its average cost, whatever the method: any other choice would make the total depend on the method.
+    """
+    check_method(method)
+    flow = read_flow(reader, subject, window)
+    since = _to_micros(window.since)
+    ends = (read_worth(reader, flow, window.until), read_worth(reader, flow, window.since))
+    found = {name: match_lots(flow.movements, name) for name in METHODS}
+    summed = {name: _sum_up(flow, matched, since, ends, found["average"]) for name, matched in found.items()}
+    chosen = summed[method]
+    return {
+        "method": method,
+        **_in_usd(chosen.totals),
+        "by_token": _list_tokens(reader, flow, chosen, ends[0]),
+        "by_method": {name: _in_usd(item.totals) for name, item in summed.items()},
+        **_describe_basis(reader, subject, flow),
+    }
+
+
+def _to_micros(moment: datetime | None) -> int:
+    return -(2**62) if moment is None else int(moment.replace(tzinfo=UTC).timestamp()) * MICRO
+
+
+def _in_usd(totals: dict[str, int]) -> dict[str, float]:
+    return {f"{name}_usd": value / MICRO for name, value in totals.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    totals: dict[str, int]  # micro-dollars
+    by_pool: dict[str, Ints]
+    held: Floats  # units with a known cost at the end
+
+
+def _sum_up(flow: Flow, matched: Matched, since: int, ends: tuple[Worth, Worth], average: Matched) -> _Sums:
+    moved = flow.movements
+    count = len(flow.pools)
+    inside, kind = flow.time >= since, moved.kind
+    stranded = _find_stranded(flow, matched)
+    out, enters = (kind == DISPOSE) | stranded, kind == ACQUIRE
+    is_priced = moved.is_priced & ~stranded
+    proceeds = np.where(is_priced, matched.proceeds, average.basis)
+    income = np.isin(flow.class_code, [CLASS[name] for name in INCOME])
+    fee = flow.class_code == FEE
+    swap = flow.is_swapped
+    dealing = swap | fee
+    unknown = np.where(is_priced, moved.micro_usd - matched.proceeds, 0)
+    parts = {
+        "realized": (out & inside, proceeds - matched.basis),
+        "transferred_out": (out & inside & ~dealing, proceeds - matched.basis),
+        "income": (enters & inside & income & moved.is_priced, matched.basis),
+        "fees": (out & inside & fee, proceeds),
+        # What was swapped without a known basis brings in a value that was never counted: it was received, once.
+        "received": (inside & ((enters & ~income & ~swap) | (out & swap)), np.where(out, unknown, matched.basis)),
+        "sent": (out & inside & ~dealing, proceeds),
+        "unknown_basis": (out & inside, unknown),
+    }
+    by_pool = {name: _add_by_pool(moved.pool[rows], values[rows], count) for name, (rows, values) in parts.items()}
+    now = _value_held(flow, (matched, average), np.ones(len(kind), dtype=np.bool_), ends[0])
+    before = _value_held(flow, (matched, average), ~inside, ends[1])
+    by_pool |= {
+        "value": now[0],
+        "cost": now[1],
+        "value_before": before[0],
+        "unrealized": now[0] - now[1] - before[0] + before[1],
+    }
+    by_pool["total"] = by_pool["realized"] + by_pool["income"] - by_pool["fees"] + by_pool["unrealized"]
+    return _Sums({name: int(values.sum()) for name, values in by_pool.items()}, by_pool, now[2])
+
+
+def _find_stranded(flow: Flow, matched: Matched) -> npt.NDArray[np.bool_]:
+    """Return which legs took a cost away that no leg of the same event could take over: it left the subject."""
+    moved = flow.movements
+    arrives = (moved.kind == CARRY_IN) & ((matched.known_high > 0) | (matched.known_low > 0))
+    is_met = np.zeros(int(moved.group.max(initial=-1)) + 1, dtype=np.bool_)
+    is_met[moved.group[arrives]] = True
+    stranded: npt.NDArray[np.bool_] = moved.kind == CARRY_OUT
+    stranded[stranded] = ~is_met[moved.group[stranded]]
+    return stranded
+
+
+def _add_by_pool(pool: Ints, values: Ints, count: int) -> Ints:
+    sums = np.zeros(count, dtype=np.int64)
+    np.add.at(sums, pool, values)
+    return sums
+
+
+def _value_held(
+    flow: Flow, found: tuple[Matched, Matched], rows: npt.NDArray[np.bool_], worth: Worth
+) -> tuple[Ints, Ints, Floats]:
+    """Value, cost and units of what is held with a known cost after the movements `rows`, by pool.
+
+    `found` is the method and `average`: a pool without a price is worth its average cost until it is sold.
+    """
+    matched, average = found
+    kind, pool, count = flow.movements.kind, flow.movements.pool, len(flow.pools)
+    sign = np.where((kind == ACQUIRE) | (kind == CARRY_IN), 1, -1)
+    cost, average_cost = (_add_by_pool(pool[rows], (sign * item.basis)[rows], count) for item in (matched, average))
+    units = np.zeros(count)
+    # Sums of 18 digits would overflow, sums of their halves do not: exact until they become floats.
+    upper, lower = np.divmod(matched.known_low, 10**9)
+    for digits, weight in ((matched.known_high, 1e18), (upper, 1e9), (lower, 1.0)):
+        units += _add_by_pool(pool[rows], (sign * digits)[rows], count) * weight
+    price = np.nan_to_num(worth.micro_usd, nan=0.0)
+    value = np.where(np.isnan(worth.micro_usd), average_cost, np.rint(units * price).astype(np.int64))
+    return value, cost, units
+
+
+def read_worth(reader: Reader, flow: Flow, moment: datetime | None) -> Worth:
+    """Return the last price of each pool up to `moment` (None: what was last seen); never one of a later day."""
+    seen = max(last_seen_by_chain(reader).values(), default=None)
+    last = seen if moment is None else moment - timedelta(microseconds=1)
+    reader.load("wanted_pools", pa.table({"pool": pa.array(flow.pools, pa.string())}))
+    rows = reader.query(
+        """select w.pool, arg_max(p.usd * 1e6 / pow(10::double, a.decimals) / k.scale::double, (p.date, -p.asset_id)),
+            max(p.date)
+        from wanted_pools w join asset_pools k using (pool) join facts.assets a using (asset_id)
+        join facts.asset_prices p using (asset_id)
+        where p.date <= $last::date and a.decimals is not null group by 1""",
+        {"last": last},
+    )
+    found = {str(pool): (float(price), day) for pool, price, day in rows}
+    prices = np.array([found.get(pool, (np.nan, None))[0] for pool in flow.pools], dtype=np.float64)
+    return Worth(prices, tuple(found.get(pool, (None, None))[1] for pool in flow.pools))
+
+
+def _list_tokens(reader: Reader, flow: Flow, sums: _Sums, worth: Worth) -> list[dict[str, Any]]:
+    """One row per pool that moved, the largest total gain or loss first."""
+    named = _name_pools(reader)
+    rows = []
+    for number, pool in enumerate(flow.pools):
+        told = named.get(pool, {"symbol": pool, "chain": None, "token": None, "decimals": 0})
+        figures = {f"{name}_usd": int(values[number]) / MICRO for name, values in sums.by_pool.items()}
+        rows.append({
+            **{name: told[name] for name in ("symbol", "chain", "token")},
+            "amount": float(sums.held[number] / 10 ** told["decimals"]),
+            "price_usd": None if np.isnan(worth.micro_usd[number])
+            else float(worth.micro_usd[number] * 10 ** told["decimals"] / MICRO),
+            "price_date": worth.days[number],
+            **figures,
+        })  # fmt: skip
+    return sorted(rows, key=lambda row: (-abs(row["total_usd"]), -row["value_usd"], str(row["symbol"])))
+
+
+def _name_pools(reader: Reader) -> dict[str, dict[str, Any]]:
+    """Symbol of each pool, its decimals, and contract and chain where it is one asset only."""
+    rows = reader.records(
+        """select w.pool, min(a.symbol) as symbol, max(coalesce(a.decimals, 0)) as decimals,
+            case when count(*) = 1 then min(a.chain) end as chain, case when count(*) = 1 then min(a.token) end as token
+        from wanted_pools w join asset_pools k using (pool) join facts.assets a using (asset_id) group by 1"""
+    )
+    return {row["pool"]: row | ({} if row["pool"].startswith("asset ") else {"symbol": row["pool"]}) for row in rows}
+
+
+def _describe_basis(reader: Reader, subject: Subject, flow: Flow) -> dict[str, Any]:
+    """What the figures rest on: build, members, and how much of what moved has a price."""
+    moved = flow.movements
+    return {
+        "build": reader.build_id,
+        "tier": subject.tier,
+        "members": len(subject.address_ids),
+        "membership_hash": hash_members(reader, subject),
+        "events": int(flow.event_id.max()) + 1 if len(flow.event_id) else 0,
+        "priced_share": round(float(moved.is_priced.mean()), 4) if len(moved.is_priced) else None,
+        "price_source": "daily USD prices of the store; a price is at most one day older than the transfer",
+        "too_large": flow.too_large,
+    }
+
+
+def hash_members(reader: Reader, subject: Subject) -> str:
+    """Return a digest of who counts as the subject: equal for equal sets of (chain, address), in every build."""
+    rows = reader.query(
+        "select chain || ':' || address from facts.addresses where address_id in (select address_id from members) "
+        "order by 1"
+    )
+    return hashlib.sha256("\n".join(str(row[0]) for row in rows).encode()).hexdigest()[:16]

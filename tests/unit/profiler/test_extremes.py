@@ -1,0 +1,60 @@
+"""Do sums that no price could explain fail, or are they shown and said?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from intel.profiler.caveats import list_caveats
+from intel.profiler.counterparties import tabulate_counterparties
+from intel.profiler.exchange_page import tabulate_netflows
+from intel.profiler.exchanges import list_exchange_usage, tabulate_usage_over_time
+from intel.profiler.explain import explain_link
+from intel.profiler.exposure import measure_exposure
+from intel.profiler.history import tabulate_history
+from intel.profiler.profile import build_profile
+from intel.profiler.subjects import resolve_subject
+from intel.profiler.tokens import resolve_token, tabulate_token_flows
+from intel.store.reader import Reader
+from tests.small_world import address
+from tests.snapshots import Asset, Moved, World, write_snapshot
+
+ME, BANK, OTHER = address("1"), address("2"), address("3")
+GOLD = Asset(address("a"), "GOLD", 0, is_verified=True)
+HUGE = 9e12  # dollars; two of them are more micro-dollars than 64 bits hold
+
+
+def test_sums_beyond_64_bits_are_shown_as_the_largest_and_said(tmp_path: Path) -> None:
+    paid = [
+        Moved(f"2024-01-{day:02}", sender, receiver, GOLD.token, 10**36, HUGE)
+        for day, sender, receiver in ((1, BANK, ME), (2, BANK, ME), (3, ME, BANK), (4, ME, BANK), (5, OTHER, ME))
+    ]
+    world = World(
+        paid,
+        [GOLD],
+        prices=[(GOLD, "2024-01-01", 1e30)],
+        entities=[{"entity_id": "bank", "name": "Bank", "category": "exchange"}],
+        attributions=[{"address": BANK, "entity_id": "bank"}],
+    )
+    write_snapshot(tmp_path / "store", world)
+    with Reader(tmp_path / "store", memory="1GB") as reader:
+        me = resolve_subject(reader, ME)
+        profile = build_profile(reader, me)
+        assert profile.counterparties[0].in_usd == pytest.approx(2**63 / 1e6)
+        assert any("9.2 trillion" in line for line in list_caveats(reader, me, profile))
+        assert tabulate_counterparties(reader, me).num_rows == 2
+        assert list_exchange_usage(reader, me)[0].deposits == 2
+        assert tabulate_usage_over_time(reader, me)["deposited_usd"].to_pylist() == [2 * HUGE]
+        assert explain_link(reader, me, resolve_subject(reader, BANK))
+        assert measure_exposure(reader, me)["incoming"].total_usd > HUGE
+        assert tabulate_history(reader, me)["unpriced"].to_pylist() == [1, 1, 1, 0, 1]  # 1e66 dollars are none
+        bank = resolve_subject(reader, "bank")
+        assert tabulate_netflows(reader, bank)["withdrawn_usd"].to_pylist() == [2 * HUGE]
+        assert tabulate_token_flows(reader, resolve_token(reader, "GOLD"))["usd"].to_pylist()[0] == 2 * HUGE
+
+
+def test_an_ordinary_profile_does_not_speak_of_it(reader: Reader) -> None:
+    profile = build_profile(reader, resolve_subject(reader, "alice-fund"))
+    assert profile.extra["capped"] == 0
+    assert not any("trillion" in line for line in profile.caveats)
