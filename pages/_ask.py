@@ -9,7 +9,8 @@ from intel.store.reader import Reader
 from pages._links import PROFILE, link_subject
 from pages._words import plain
 
-# The box takes the focus unless the user is typing elsewhere. Enter presses Open; Streamlit's own shortcuts do not act inside a box.
+# The box takes the focus unless the user is typing elsewhere. Enter presses Open; Streamlit's own shortcuts do not act
+# inside a box.
 _ENTER = """<script>
 if (!window.intelOpensOnEnter) {
   window.intelOpensOnEnter = true;

@@ -264,3 +264,13 @@ def test_a_note_that_says_nothing_and_a_case_there_is_not_are_told(
     assert "the note is empty" in read_text(app)
     for wrong in ("77", "x", "-1"):
         assert "no" in read_text(open_page(own_store, monkeypatch, "cases", case=wrong)).lower()
+
+
+def test_why_opens_exactly_the_rows_that_were_counted(
+    store: Path, examples: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_page(store, monkeypatch, "profile", subject=examples["unknown"])
+    counted = next(metric.value for metric in app.metric if metric.label == "Transfers in").replace(",", "")
+    app.button(key="why_Transfers in").click().run()
+    rows = len(find_table(app, "block_time", "tx_hash"))
+    assert rows == min(int(counted), 100)
