@@ -18,7 +18,8 @@ def link_subject(subject: str, label: str, icon: str | None = None) -> None:
 
 # What is chosen about one subject does not hold for the next.
 _OWN = {"tab": "Overview", "party": "", "token": "", "direction": "In and out", "least": None, "in_token": "",
-        "hides_internal": False, "which": "everybody", "by": "entity", "day": None, "date_a": None, "date_b": None}  # fmt: skip
+        "hides_internal": False, "which": "everybody", "by": "entity", "day": None,
+        "date_a": None, "date_b": None}  # fmt: skip
 
 
 def read_wanted(name: str) -> str:
