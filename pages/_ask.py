@@ -9,7 +9,8 @@ from intel.store.reader import Reader
 from pages._links import PROFILE, link_subject
 from pages._words import plain
 
-# Enter in the search box presses Open; Streamlit's own shortcuts do not act inside a box.
+# The box takes the focus unless the user is typing elsewhere. Enter presses Open; Streamlit's own shortcuts do not act
+# inside a box.
 _ENTER = """<script>
 if (!window.intelOpensOnEnter) {
   window.intelOpensOnEnter = true;
@@ -19,8 +20,13 @@ if (!window.intelOpensOnEnter) {
     }
   });
 }
-const box = document.querySelector(".st-key-query input");
-if (box && !["INPUT", "TEXTAREA"].includes(document.activeElement?.tagName)) box.focus();
+let tries = 20;
+const takeFocus = () => {
+  const box = document.querySelector(".st-key-query input");
+  if (!["INPUT", "TEXTAREA"].includes(document.activeElement?.tagName)) box?.focus();
+  if (tries-- > 0 && document.activeElement !== box) setTimeout(takeFocus, 100);
+};
+takeFocus();
 </script>"""
 
 

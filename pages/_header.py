@@ -127,7 +127,11 @@ def show_figures(profile: Profile) -> None:
         for title, value, note, tab in figures:
             with st.container(width="content", gap=None):
                 st.metric(title, plain(value), help=note, width="content")
-                filters = {"direction": tab, "tab": "Transfers"} if tab in {"In", "Out"} else {"tab": tab}
+                filters = (
+                    {"direction": tab, "tab": "Transfers", "hides_internal": True}
+                    if tab in {"In", "Out"}
+                    else {"tab": tab}
+                )
                 open_rows("Why?", f"why_{title}", **filters)
 
 

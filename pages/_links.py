@@ -18,7 +18,8 @@ def link_subject(subject: str, label: str, icon: str | None = None) -> None:
 
 # What is chosen about one subject does not hold for the next.
 _OWN = {"tab": "Overview", "party": "", "token": "", "direction": "In and out", "least": None, "in_token": "",
-        "which": "everybody", "by": "entity", "day": None, "date_a": None, "date_b": None}  # fmt: skip
+        "hides_internal": False, "which": "everybody", "by": "entity", "day": None,
+        "date_a": None, "date_b": None}  # fmt: skip
 
 
 def read_wanted(name: str) -> str:
@@ -41,11 +42,11 @@ def read_wanted(name: str) -> str:
     return wanted
 
 
-def _choose(filters: dict[str, str]) -> None:
+def _choose(filters: dict[str, object]) -> None:
     st.session_state.update(filters)
 
 
-def open_rows(label: str, key: str, **filters: str) -> None:
+def open_rows(label: str, key: str, **filters: object) -> None:
     """Show a button that opens the rows behind a number: a tab of this profile, filtered.
 
     A link would not do: what the address of the page says of a widget counts only where the widget is new.

@@ -75,6 +75,9 @@ def _ask_filter(window: Window) -> tuple[TransferFilter, bool]:
             "At least USD", min_value=0.0, value=None, key="least", bind="query-params", placeholder="any", width=140
         )
         hides_spam = st.toggle("Hide spam", key="hides_spam", bind="query-params")
+        hides_internal = st.toggle(
+            "Hide own", key="hides_internal", bind="query-params", help="Moves between its addresses"
+        )
         newest_first = st.toggle("Newest first", value=True, key="newest_first", bind="query-params")
     wanted = TransferFilter(
         counterparty=(party or "").strip() or None,
@@ -83,6 +86,7 @@ def _ask_filter(window: Window) -> tuple[TransferFilter, bool]:
         min_usd=least or None,
         window=window,
         hides_spam=hides_spam,
+        hides_internal=hides_internal,
     )
     return wanted, newest_first
 

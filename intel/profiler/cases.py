@@ -75,8 +75,8 @@ def _describe_front(reader: Reader, case: Case, made_at: datetime) -> list[Block
     told = reader.manifest
     opened = f"Opened {case.made_at:%Y-%m-%d %H:%M} UTC" + (f" by {case.made_by}." if case.made_by else ".")
     scope = (
-        "All times are UTC, all values USD. Statements are those of the build named here; private labels and judgements "
-        "of this store are part of it. Unknown is not clean."
+        "All times are UTC, all values USD. Statements are those of the build named here; private labels and "
+        "judgements of this store are part of it. Unknown is not clean."
     )
     return [
         Heading(1, f"Case {case.case_id}: {case.title}"),

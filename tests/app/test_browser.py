@@ -220,7 +220,8 @@ def test_why_leads_to_the_rows(page: Page, address: str, exchange: str) -> None:
     page.locator(".st-key-figures").get_by_role("button", name="Why?").nth(1).click()
     page.wait_for_url("**tab=Transfers*")
     settle(page)
-    assert "direction=In" in page.url
+    chosen = page.locator(".st-key-direction").get_by_role("radio", name="In", exact=True)
+    expect(chosen).to_be_checked(timeout=WAIT)
     assert page.get_by_role("tab", name="Transfers").get_attribute("aria-selected") == "true"
 
 

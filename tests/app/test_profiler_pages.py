@@ -19,6 +19,7 @@ from intel.profiler.pnl import compute_pnl
 from intel.profiler.subjects import resolve_subject
 from intel.profiler.tokens import resolve_token, tabulate_holders
 from intel.profiler.weighing import tabulate_weights
+from intel.store.notes import Notebook
 from tests.app.conftest import HOSTILE, MARKUP, SECRET
 from tests.app.test_pages import NOBODY, open_page, read_text
 
@@ -245,7 +246,9 @@ def test_watching_noting_and_opening_a_case(
     listed = open_page(own_store, monkeypatch, "cases")
     assert any(subject in link.proto.query_string for link in listed.page_link)
     assert any("lost coins" in link.proto.label for link in listed.page_link)
-    case = open_page(own_store, monkeypatch, "cases", case="1")
+    with Notebook(own_store) as notebook:
+        newest = notebook.cases()[0].case_id
+    case = open_page(own_store, monkeypatch, "cases", case=str(newest))
     assert "The lost coins" in case.title[0].value
     case.toggle(key="shows_report").set_value(True).run()
     assert subject in read_text(case)
@@ -261,3 +264,13 @@ def test_a_note_that_says_nothing_and_a_case_there_is_not_are_told(
     assert "the note is empty" in read_text(app)
     for wrong in ("77", "x", "-1"):
         assert "no" in read_text(open_page(own_store, monkeypatch, "cases", case=wrong)).lower()
+
+
+def test_why_opens_exactly_the_rows_that_were_counted(
+    store: Path, examples: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_page(store, monkeypatch, "profile", subject=examples["unknown"])
+    counted = next(metric.value for metric in app.metric if metric.label == "Transfers in").replace(",", "")
+    app.button(key="why_Transfers in").click().run()
+    rows = len(find_table(app, "block_time", "tx_hash"))
+    assert rows == min(int(counted), 100)
