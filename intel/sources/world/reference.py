@@ -59,13 +59,10 @@ def write_assets(ledger: Ledger) -> list[dict[str, Any]]:
 def write_prices(market: Market) -> list[dict[str, Any]]:
     """Rows of lake.prices: one price per symbol and day; a chain's coin goes by the name its prices go by."""
     first = datetime.fromtimestamp(START, UTC).date()
-    symbols = {
-        find_chain(CHAINS[asset.chain].slug).price_symbol or asset.symbol
-        if asset.standard == "native"
-        else asset.symbol: index
-        for index, asset in enumerate(ASSETS)
-        if asset.is_listed
-    }
+    symbols = {asset.symbol: index for index, asset in enumerate(ASSETS) if asset.is_listed}
+    for index, asset in enumerate(ASSETS):
+        if asset.standard == "native":
+            symbols.setdefault(find_chain(CHAINS[asset.chain].slug).price_symbol or asset.symbol, index)
     return [
         {"date": first + timedelta(days=day), "symbol": symbol, "usd": usd, "source": SOURCE, "is_doubtful": False}
         for symbol, index in sorted(symbols.items())
