@@ -13,6 +13,7 @@ from intel import (
     cli_data,  # noqa: F401 (its commands come with it)
     cli_evaluate,  # noqa: F401
     cli_judge,  # noqa: F401
+    cli_rpc,  # noqa: F401
 )
 from intel import cli_options as o
 from intel.cli_app import add_group, app, open_store, settle, show, show_json

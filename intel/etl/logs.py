@@ -32,16 +32,19 @@ def shape_logs(con: Connection, view: str, types: Mapping[str, str]) -> str:
     Needs table chain_map. Deposit and Withdrawal are wrapping only on a chain's own wrapped coin (data/chains.toml):
     other contracts use the same events for other things.
     """
-    _list_wrapped_coins(con)
+    if "is_wrapped_coin" in types:
+        wraps = "l.is_wrapped_coin"
+    else:
+        _list_wrapped_coins(con)
+        wraps = "exists (from wrapped_coins w where w.chain_text is not distinct from l.chain::varchar "
+        wraps += "and w.token = lower(l.token::varchar))"
     event, count, indexed = _split_topics(types)
     return f"""
         with logged as (
             select *, {event} as event, {count} as topic_count,
                 lower({indexed} || coalesce(substr(data, 3), '')) as words
             from {view} l
-            where {event} in {_STANDARD} or ({event} in {_WRAPPING} and exists (
-                from wrapped_coins w where w.chain_text is not distinct from l.chain::varchar
-                and w.token = lower(l.token::varchar)))
+            where {event} in {_STANDARD} or ({event} in {_WRAPPING} and {wraps})
         ), measured as (
             select *, length(words) // 64 as word_count,
                 length(words) % 64 = 0 and regexp_full_match(words, '[0-9a-f]*') as is_whole,
