@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from web3.exceptions import TransactionNotFound
+from web3.exceptions import TransactionIndexingInProgress, TransactionNotFound
 from web3.types import TxReceipt
 
 from tests.live.contracts import load_contract
@@ -98,10 +99,13 @@ class Stage:
         return receipt
 
     def _wait_for(self, tx_hash: Any) -> TxReceipt:
-        try:
-            return self.web3.eth.get_transaction_receipt(tx_hash)
-        except TransactionNotFound:
-            return self.web3.eth.wait_for_transaction_receipt(tx_hash, timeout=30, poll_latency=0.01)
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                return self.web3.eth.get_transaction_receipt(tx_hash)
+            except (TransactionNotFound, TransactionIndexingInProgress):
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
 
     def authorize(self, signer: str, code: str, *, nonce: int) -> Any:
         """Return a signed authorization that lets `signer` act by the code of a contract (EIP-7702)."""

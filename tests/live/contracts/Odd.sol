@@ -85,8 +85,9 @@ contract Bytes32Token is Ledger {
     }
 }
 
-// Logs its transfers without indexed arguments, and has neither name nor symbol nor decimals.
+// Logs its transfers without indexed arguments, and has neither name nor symbol.
 contract UnindexedToken {
+    uint8 public constant decimals = 8;
     mapping(address => uint256) public balanceOf;
 
     event Transfer(address from, address to, uint256 value);
