@@ -25,7 +25,7 @@ def ingest_rpc(
     wrapped: o.Wrapped = None, batch: o.Batch = 20, workers: o.Workers = 4, progress: o.Progress = "plain",
     json: o.Json = False, store: o.Store = None,
 ) -> None:  # fmt: skip
-    """Take blocks from an Ethereum JSON-RPC node into the lake: all that moves value, with logs, traces and receipts."""
+    """Take blocks from an Ethereum JSON-RPC node into the lake: all that moves value, and what contracts log."""
     from intel import following
     from intel.render import render_report
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 
@@ -21,6 +22,7 @@ from intel.store.lake import LakeRun, lake_schema, quote_literal
 _NEVER = datetime(9999, 1, 1)  # noqa: DTZ001 (the lake's times are UTC without a zone)
 _TOKEN_KINDS = ("erc20", "erc721", "erc1155", "wrap", "unwrap")
 NODE_DATASETS = ("blocks", "transactions", "transfers", "events")
+_RANGE_OF = ("dataset", "chain", "kind", "source")
 _ORDER = {
     "blocks": "block_number",
     "transactions": "block_number, tx_index",
@@ -54,7 +56,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The blocks of one source that a run speaks about; those after `last` up to `cleared_to` are gone from the chain."""
+    """The blocks of one source that a run speaks about; the chain has left those after `last` up to `cleared_to`."""
 
     chain: str
     source: str
@@ -87,6 +89,8 @@ def stage_node_blocks(con: Connection, opened: Mapping[str, RawTable], scope: Sc
         layout = rpc_layout(scope.source, columns, dataset, tells, shape)
         one = stage_rows(con, opened[table], layout, chain=None, now=_NEVER, is_part=shape == "payments")
         staged += [one] if one else []
+    if not told.has_traces:
+        con.execute("create or replace temp table failed_calls (tx_hash varchar, path varchar)")
     staged.append(_stage_events(con, scope))
     for dataset in NODE_DATASETS:
         settle_rows(con, [one for one in staged if one.dataset == dataset])
@@ -104,6 +108,15 @@ def _stage_events(con: Connection, scope: Scope) -> Staged:
     staged = stage_rows(con, raw, rpc_layout(scope.source, "events", "events"), chain=None, now=_NEVER)
     assert staged is not None  # only fees may be untellable
     return staged
+
+
+def list_tokens(con: Connection) -> list[tuple[str, str]]:
+    """Return the tokens that moved in the staged transfers, each with its standard (several: the simplest)."""
+    rows = con.execute(
+        "select token, min(case when kind in ('wrap', 'unwrap') then 'erc20' else kind end) from staged_transfers "
+        "where issue is null and token is not null and kind <> 'erc20_or_erc721' group by token order by token"
+    ).fetchall()
+    return [(str(token), str(standard)) for token, standard in rows]
 
 
 def replace_blocks(con: Connection, run: LakeRun, scope: Scope) -> tuple[dict[str, int], int]:
@@ -147,7 +160,8 @@ def cover_blocks(con: Connection, run: LakeRun, scope: Scope, told: Told) -> lis
     when = dict(times)
     seen = subtract([(scope.first, scope.last)], [(row[0], row[0]) for row in bad])
     rows = con.sql("from lake_coverage").to_arrow_table().to_pylist()
-    kept, mine = [], {key: [] for key in told.covered}  # type: dict[tuple[str, str], list[dict[str, object]]]
+    kept: list[dict[str, Any]] = []
+    mine: dict[tuple[str, str], list[dict[str, Any]]] = {key: [] for key in told.covered}
     for row in rows:
         is_mine = row["chain"] == scope.chain and row["source"] == scope.source and row["first_block"] is not None
         (mine.setdefault((row["dataset"], row["kind"]), []) if is_mine else kept).append(row)
@@ -155,38 +169,39 @@ def cover_blocks(con: Connection, run: LakeRun, scope: Scope, told: Told) -> lis
         fresh = [
             {
                 "dataset": key[0], "chain": scope.chain, "kind": key[1], "source": scope.source, "first_block": first,
-                "last_block": last, "first_time": when.get(scope.first), "last_time": when.get(scope.last), "rows": None,
+                "last_block": last, "first_time": when.get(scope.first), "last_time": when.get(scope.last),
+                "rows": None,
             }
             for first, last in (seen if key in told.covered else [])
         ]  # fmt: skip
         kept += _join_ranges([*_cut_ranges(before, scope), *fresh])
     kept.sort(
         key=lambda row: (
-            tuple(str(row[name]) for name in ("dataset", "chain", "kind", "source")) + (row["first_block"] or 0,)
+            (*tuple(str(row[name]) for name in ("dataset", "chain", "kind", "source")), row["first_block"] or 0)
         )
     )
     run.replace("coverage", pa.Table.from_pylist(kept, schema=lake_schema("coverage")))
     return seen
 
 
-def _cut_ranges(rows: Sequence[dict[str, object]], scope: Scope) -> list[dict[str, object]]:
+def _cut_ranges(rows: Sequence[dict[str, Any]], scope: Scope) -> list[dict[str, Any]]:
     hole = [(scope.first, max(scope.last, scope.cleared_to))]
     return [
         {**row, "first_block": first, "last_block": last}
         for row in rows
-        for first, last in subtract([(int(str(row["first_block"])), int(str(row["last_block"])))], hole)
+        for first, last in subtract([(row["first_block"], row["last_block"])], hole)
     ]
 
 
-def _join_ranges(rows: Iterable[dict[str, object]]) -> list[dict[str, object]]:
+def _join_ranges(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Join ranges that touch; of their times the earliest and the latest that is known."""
-    joined: list[dict[str, object]] = []
-    for row in sorted(rows, key=lambda one: (int(str(one["first_block"])), int(str(one["last_block"])))):
+    joined: list[dict[str, Any]] = []
+    for row in sorted(rows, key=lambda one: (one["first_block"], one["last_block"])):
         last = joined[-1] if joined else None
-        if last is None or int(str(row["first_block"])) > int(str(last["last_block"])) + 1:
+        if last is None or row["first_block"] > last["last_block"] + 1:
             joined.append(dict(row))
             continue
-        last["last_block"] = max(int(str(last["last_block"])), int(str(row["last_block"])))
+        last["last_block"] = max(last["last_block"], row["last_block"])
         last["first_time"] = last["first_time"] or row["first_time"]
         last["last_time"] = row["last_time"] or last["last_time"]
     return joined

@@ -172,7 +172,7 @@ class Node:
                     raise _Again(f"{calls[0][0]}: {_error_text(error)}")
             return answers
 
-        return self._retry(calls, read)
+        return cast("list[dict[str, Any]]", self._retry(calls, read))
 
     def fetch(self, calls: Sequence[Call], *, size: int) -> list[bytes]:
         """Return the bodies of batches of `size` calls, each a JSON list of answers in any order, none an error.
@@ -185,7 +185,7 @@ class Node:
 
     def _fetch_part(self, calls: Sequence[Call]) -> bytes:
         try:
-            return self._retry(calls, lambda body: self._check_body(body, calls))
+            return cast("bytes", self._retry(calls, lambda body: self._check_body(body, calls)))
         except NodeError as error:
             # What is too much in one answer may be fine in two.
             if len(calls) == 1 or isinstance(error, MissingAnswer) or not error.is_too_much:
@@ -228,7 +228,7 @@ class Node:
             parsed.sort(key=lambda answer: answer["id"])
             if len({answer["id"] for answer in parsed}) != len(calls):
                 raise _Again(f"{calls[0][0]}: two answers for one request")
-        return cast(list[dict[str, Any]], parsed)
+        return cast("list[dict[str, Any]]", parsed)
 
     def _refusal(self, method: str, error: Any) -> NodeError:
         code = error.get("code") if isinstance(error, dict) else None
@@ -261,9 +261,9 @@ class Node:
         try:
             if self.can_batch:
                 asked = [(RPCEndpoint(method), params) for method, params in calls]
-                body = cast(bytes, self._provider.make_batch_request(asked))
+                body = cast("bytes", self._provider.make_batch_request(asked))
             else:
-                body = cast(bytes, self._provider.make_request(RPCEndpoint(calls[0][0]), calls[0][1]))
+                body = cast("bytes", self._provider.make_request(RPCEndpoint(calls[0][0]), calls[0][1]))
         except requests.HTTPError as error:
             raise self._failure(error, calls) from None  # its text holds the whole URL
         except requests.RequestException as error:
@@ -277,18 +277,19 @@ class Node:
         return body
 
     def _failure(self, error: requests.HTTPError, calls: Sequence[Call]) -> Exception:
-        status = error.response.status_code
+        response = error.response
+        assert response is not None  # raise_for_status gives it along
+        status = response.status_code
         if status in _RETRIED:
-            wait = _read_wait(error.response.headers.get("Retry-After"))
-            return _Again(f"{calls[0][0]}: HTTP status {status}", wait)
-        said = redact(_show(error.response.content), self.secrets)
+            return _Again(f"{calls[0][0]}: HTTP status {status}", _read_wait(response.headers.get("Retry-After")))
+        said = redact(_show(response.content), self.secrets)
         hint = "check the key in the URL" if status in (401, 403) else "check the URL"
         return NodeError(
             f"the node at {self.host} answered {calls[0][0]} with HTTP status {status}: {said}", hint, text=said
         )
 
 
-class _Again(Exception):  # noqa: N818
+class _Again(Exception):
     """An answer that another try may better."""
 
     def __init__(self, message: str, wait: float | None = None) -> None:

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
 from intel.errors import BadInput
-from intel.sources.chains import ChainFacts, load_entry_points
+from intel.sources.chains import ChainFacts, load_chains, load_entry_points
 from intel.sources.files import FILE_COLUMN, ROW_COLUMN, RawTable
 from intel.sources.rpc_blocks import RawBlocks
+from intel.sources.rpc_keys import recover_authorities
 from intel.store import Connection, DatabaseError, is_read_error
 
 _TEXT = "VARCHAR"
-_LOG = dict.fromkeys(("address", "data", "logIndex", "transactionHash", "blockNumber"), _TEXT) | {"topics": [_TEXT]}
-_TRANSACTION = dict.fromkeys(
+_LOG: dict[str, object] = dict.fromkeys(("address", "data", "logIndex", "transactionHash", "blockNumber"), _TEXT) | {
+    "topics": [_TEXT]
+}
+_AUTHORIZATION = ("chainId", "address", "nonce", "yParity", "v", "r", "s")
+_TRANSACTION: dict[str, object] = dict.fromkeys(
     ("hash", "nonce", "transactionIndex", "from", "to", "value", "gas", "gasPrice", "input", "type"), _TEXT
 )
+_TRANSACTION |= {"authorizationList": [dict.fromkeys(_AUTHORIZATION, _TEXT)]}
 _WITHDRAWAL = dict.fromkeys(("index", "address", "amount"), _TEXT)
 _BLOCK = dict.fromkeys(
     ("number", "hash", "parentHash", "timestamp", "miner", "baseFeePerGas", "difficulty"), _TEXT
@@ -51,11 +56,13 @@ _CALLS = pa.schema(
         )
     ]
 )  # fmt: skip
-USER_OPERATION = "0x49628fd1471006c1482da88028e9ce4dbb080b815c9b0344d39e5a8e6ec1419f"
-BEFORE_EXECUTION = "0xbb47ee3e183a558b1a2ff0874b079f3fc5478b7454eacf2bfc5af2ff5878f972"
+_USER_OPERATION = "0x49628fd1471006c1482da88028e9ce4dbb080b815c9b0344d39e5a8e6ec1419f"
+_BEFORE_EXECUTION = "0xbb47ee3e183a558b1a2ff0874b079f3fc5478b7454eacf2bfc5af2ff5878f972"
+_DEPOSIT = "0xe1fffcc4923d04b559f4d29a8bfc6cda04eb5b0d3c460751c2402c5c5cc9109c"  # (address,uint256)
+_WITHDRAWN = "0x7fcf532c15f0a6db0bd6d0e038bea71d30d808c7d98cb3bf7268a95bf5081b65"  # (address,uint256)
 
 
-class BlocksChanged(Exception):  # noqa: N818
+class BlocksChanged(Exception):
     """The answers are of different states of the chain: it changed between two requests."""
 
 
@@ -66,6 +73,7 @@ class Unpacking:
     facts: ChainFacts
     source: str
     wrapped: tuple[str, ...] = ()
+    find_wrapping: Callable[[list[str]], set[str]] | None = None  # asks which of these contracts wrap the coin
 
 
 def unpack_blocks(con: Connection, raw: RawBlocks, how: Unpacking) -> dict[str, RawTable]:
@@ -90,13 +98,39 @@ def unpack_blocks(con: Connection, raw: RawBlocks, how: Unpacking) -> dict[str, 
     con.execute(_TRANSACTIONS)
     _check_blocks(con, raw)
     con.execute(_LOGGED)
-    known = {address.lower() for address in (how.facts.wrapped, *how.wrapped) if address}
-    con.register("rpc_wrapped", pa.table({"token": pa.array(sorted(known), pa.string())}))
-    con.register("rpc_entry_points", pa.table({"address": pa.array(load_entry_points(), pa.string())}))
+    known = _list_wrapped(con, how)
+    con.execute(
+        "create or replace temp table rpc_wrapped as select unnest($known::varchar[]) as token", {"known": known}
+    )
+    points = {"points": list(load_entry_points())}
+    con.execute("create or replace temp table rpc_entry_points as select unnest($points::varchar[]) as address", points)
     opened = {name: _open(con, name, sql, how) for name, sql in _RAW.items()}
-    for name in ("rpc_calls", "rpc_wrapped", "rpc_entry_points"):
-        con.unregister(name)
+    con.unregister("rpc_calls")
+    _list_authorities(con, how)
     return opened
+
+
+def _list_wrapped(con: Connection, how: Unpacking) -> list[str]:
+    """Return the contracts of the wrapped coin: those known, and on a chain that is not listed, those found."""
+    known = {address.lower() for address in (how.facts.wrapped, *how.wrapped) if address}
+    if how.find_wrapping is not None and how.facts.slug not in load_chains():
+        asked = con.execute(
+            f"select distinct token from rpc_logs where event in ('{_DEPOSIT}', '{_WITHDRAWN}') order by 1"
+        ).fetchall()
+        known |= how.find_wrapping([str(row[0]) for row in asked if row[0] not in known])
+    return sorted(known)
+
+
+def _list_authorities(con: Connection, how: Unpacking) -> None:
+    signed = con.execute(
+        "select lower(t.hash), unnest(t.authorizationList) from (select unnest(r.transactions) as t from rpc_blocks) "
+        "where t.type = '0x4'"
+    ).fetchall()
+    rows = recover_authorities(signed, how.facts.chain_id or 0)
+    schema = pa.schema([(name, pa.string()) for name in ("tx_hash", "authority", "delegate")])
+    con.register("rpc_signed", pa.Table.from_pylist(rows, schema=schema))
+    con.execute("create or replace temp table rpc_authorizations as select * from rpc_signed")
+    con.unregister("rpc_signed")
 
 
 def _unnest(con: Connection, name: str, bodies: Sequence[bytes], row: Mapping[str, object], *, is_list: bool) -> None:
@@ -204,11 +238,11 @@ from logged join rpc_transactions t on t.tx_hash = lower(l.transactionHash)
 _LOGS = f"""
 with operations as (
     select tx_hash, position, '0x' || substr(lower(topics[3]), 27) as account from rpc_logs
-    where event = '{USER_OPERATION}' and len(topics) = 4 and token in (select address from rpc_entry_points)
+    where event = '{_USER_OPERATION}' and len(topics) = 4 and token in (select address from rpc_entry_points)
 ),
 begins as (
     select tx_hash, max(position) as position from rpc_logs
-    where event = '{BEFORE_EXECUTION}' and token in (select address from rpc_entry_points) group by tx_hash
+    where event = '{_BEFORE_EXECUTION}' and token in (select address from rpc_entry_points) group by tx_hash
 ),
 acts as (
     select l.tx_hash, l.position, arg_min(o.account, o.position) as account
@@ -229,7 +263,8 @@ select r.blockNumber as block_number, h.block_time, lower(r.transactionHash) as 
         else coalesce(r.action."to", r.action.refundAddress) end as receiver,
     r.result.address as created, coalesce(r.action.value, r.action.balance, '0x0') as value_raw,
     case when r.type = 'selfdestruct' then 'suicide' else r.type end as trace_type,
-    coalesce(r.action.callType, r.action.creationMethod) as call_type, translate(r.traceAddress, '[] ', '') as trace_address,
+    coalesce(r.action.callType, r.action.creationMethod) as call_type,
+    translate(r.traceAddress, '[] ', '') as trace_address,
     r.error as error
 from rpc_traces join rpc_heads h on h.block_number = r.blockNumber
 union all
