@@ -27,7 +27,7 @@ from intel.sources.chains import find_chain
 from intel.sources.rpc import MissingAnswer, Node
 from intel.sources.rpc_blocks import Abilities, BlockReader, RawBlocks, read_hashes, read_head
 from intel.sources.rpc_tables import BlocksChanged, Unpacking, unpack_blocks
-from intel.sources.rpc_tokens import find_wrapping, read_tokens
+from intel.sources.rpc_tokens import find_wrapping, read_standards, read_tokens
 from intel.store import Connection
 from intel.store.lake import Lake, LakeRun, lake_schema
 
@@ -219,7 +219,10 @@ class Intake:
 
     def _name_tokens(self, run: LakeRun) -> None:
         """Ask tokens that moved for the first time what they call themselves."""
-        new = {token: standard for token, standard in list_tokens(self.con) if token not in self._named}
+        moved = [one for one in list_tokens(self.con) if one[0] not in self._named]
+        new = {token: standard for token, standard, _ in moved}
+        unclear = [(token, int(amount)) for token, standard, amount in moved if standard is None]
+        new |= read_standards(self.node, unclear) if unclear else {}
         told = read_tokens(self.node, list(new)) if new else []
         rows = [
             {

@@ -50,9 +50,10 @@ def _amount(index: int) -> str:
 _PLACE = "block_number, block_time, tx_hash"
 
 
-def _tell(event: str, actor: str, details: str, where: str, *, amount: str = "null", of_token: bool = False) -> str:  # noqa: S107
+def _tell(event: str, actor: str, details: str, where: str, *, amount: str = "null", of_token: bool = False) -> str:
+    token = "token" if of_token else "null"
     return (
-        f"select {_PLACE}, '{event}' as event, token as address, {actor} as actor, {'token' if of_token else 'null'}::varchar as token, "
+        f"select {_PLACE}, '{event}' as event, token as address, {actor} as actor, {token}::varchar as token, "
         f"{amount}::varchar as value_text, json_object({details})::varchar as details from spoken where {where}"
     )
 

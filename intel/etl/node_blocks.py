@@ -110,13 +110,17 @@ def _stage_events(con: Connection, scope: Scope) -> Staged:
     return staged
 
 
-def list_tokens(con: Connection) -> list[tuple[str, str]]:
-    """Return the tokens that moved in the staged transfers, each with its standard (several: the simplest)."""
+def list_tokens(con: Connection) -> list[tuple[str, str | None, str]]:
+    """Return the tokens that moved in the staged transfers: contract, standard, and an amount that moved.
+
+    The standard is None where the logs do not tell an ERC-20 from an ERC-721; then the amount may be a token's id.
+    """
     rows = con.execute(
-        "select token, min(case when kind in ('wrap', 'unwrap') then 'erc20' else kind end) from staged_transfers "
-        "where issue is null and token is not null and kind <> 'erc20_or_erc721' group by token order by token"
+        "select token, min(case when kind in ('wrap', 'unwrap') then 'erc20' when kind = 'erc20_or_erc721' then null "
+        "else kind end), min(coalesce(value_raw::varchar, value_text)) from staged_transfers "
+        "where issue is null and token is not null group by token order by token"
     ).fetchall()
-    return [(str(token), str(standard)) for token, standard in rows]
+    return [(str(token), standard, str(amount)) for token, standard, amount in rows]
 
 
 def replace_blocks(con: Connection, run: LakeRun, scope: Scope) -> tuple[dict[str, int], int]:

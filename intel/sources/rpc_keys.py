@@ -7,8 +7,9 @@ from typing import Any
 
 import rlp
 from eth_keys.datatypes import Signature
-from eth_keys.exceptions import BadSignature, ValidationError
+from eth_keys.exceptions import BadSignature
 from eth_utils.crypto import keccak
+from eth_utils.exceptions import ValidationError
 
 _MAGIC = b"\x05"
 _NOBODY = "0x" + "0" * 40

@@ -17,8 +17,9 @@ from intel.sources.rpc_keys import recover_authorities
 from intel.store import Connection, DatabaseError, is_read_error
 
 _TEXT = "VARCHAR"
-_LOG: dict[str, object] = dict.fromkeys(("address", "data", "logIndex", "transactionHash", "blockNumber"), _TEXT) | {
-    "topics": [_TEXT]
+_LOG: dict[str, object] = {
+    **dict.fromkeys(("address", "data", "logIndex", "transactionHash"), _TEXT),
+    "topics": [_TEXT],
 }
 _AUTHORIZATION = ("chainId", "address", "nonce", "yParity", "v", "r", "s")
 _TRANSACTION: dict[str, object] = dict.fromkeys(
@@ -98,10 +99,8 @@ def unpack_blocks(con: Connection, raw: RawBlocks, how: Unpacking) -> dict[str, 
     con.execute(_TRANSACTIONS)
     _check_blocks(con, raw)
     con.execute(_LOGGED)
-    known = _list_wrapped(con, how)
-    con.execute(
-        "create or replace temp table rpc_wrapped as select unnest($known::varchar[]) as token", {"known": known}
-    )
+    known = {"known": _list_wrapped(con, how)}
+    con.execute("create or replace temp table rpc_wrapped as select unnest($known::varchar[]) as token", known)
     points = {"points": list(load_entry_points())}
     con.execute("create or replace temp table rpc_entry_points as select unnest($points::varchar[]) as address", points)
     opened = {name: _open(con, name, sql, how) for name, sql in _RAW.items()}

@@ -12,6 +12,8 @@ from eth_abi.exceptions import DecodingError
 from intel.sources.rpc import Node
 
 _SYMBOL, _NAME, _DECIMALS, _SUPPLY = "0x95d89b41", "0x06fdde03", "0x313ce567", "0x18160ddd"
+_BALANCE_OF, _OWNER_OF = "0x70a08231", "0x6352211e"
+_IS_ERC721 = f"0x01ffc9a7{'80ac58cd':0<64}"
 _LONGEST_TEXT = 256  # letters of a name: what is longer is no name
 _MOST_DECIMALS = 77  # 10^77 is the largest power of ten in 256 bits
 
@@ -37,6 +39,26 @@ def read_tokens(node: Node, tokens: Sequence[str]) -> list[TokenFacts]:
 
 
 _QUESTIONS = (_SYMBOL, _NAME, _DECIMALS)
+
+
+def read_standards(node: Node, moved: Sequence[tuple[str, int]]) -> dict[str, str | None]:
+    """Return erc721 or erc20 of contracts whose logs do not tell, each with an amount that may be a token's id.
+
+    An ERC-721 says so, or names the owner of that token; an ERC-20 answers how much somebody holds. Else None.
+    """
+    asked: list[tuple[str, list[Any]]] = []
+    for token, amount in moved:
+        asked.extend(
+            ("eth_call", [{"to": token, "data": data}, "latest"])
+            for data in (_IS_ERC721, f"{_OWNER_OF}{amount:064x}", f"{_BALANCE_OF}{'0' * 64}")
+        )
+    told = [_read_bytes(answer) for answer in node.ask(asked)]
+    found: dict[str, str | None] = {}
+    for n, (token, _) in enumerate(moved):
+        says, owner, held = told[3 * n : 3 * n + 3]
+        is_collectible = int.from_bytes(says, "big") == 1 or (len(owner) == 32 and any(owner))
+        found[token] = "erc721" if is_collectible else "erc20" if len(held) == 32 else None
+    return found
 
 
 def find_wrapping(node: Node, contracts: Sequence[str], head: int) -> set[str]:
@@ -73,7 +95,7 @@ def read_balances(node: Node, addresses: Sequence[str], block: int) -> dict[str,
 def read_token_balances(node: Node, held: Sequence[tuple[str, str]], block: int) -> dict[tuple[str, str], int | None]:
     """Return balanceOf at a block for each (address, token); None where the contract does not answer."""
     asked = [
-        ("eth_call", [{"to": token, "data": f"0x70a08231{address[2:]:0>64}"}, hex(block)]) for address, token in held
+        ("eth_call", [{"to": token, "data": f"{_BALANCE_OF}{address[2:]:0>64}"}, hex(block)]) for address, token in held
     ]
     words = [_read_bytes(answer) for answer in node.ask(asked)]
     return {
