@@ -45,6 +45,10 @@ Wrapped = Annotated[
 ]
 Batch = Annotated[int, Option("--batch", metavar="N", min=1, help="Blocks asked for in one request.")]
 Workers = Annotated[int, Option("--workers", metavar="N", min=1, help="Requests at once.")]
+Verify = Annotated[str | None, Option("--verify", metavar="URL", help="Compare balances with those of this node.")]
+VerifiedAddresses = Annotated[
+    Path | None, Option("--addresses", metavar="FILE", help="Of these addresses; if not given those that moved most.")
+]
 
 # Builds and the demo.
 Ml = Annotated[bool, Option("--ml/--no-ml", help="Train and apply the models too.")]

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from pathlib import Path
+
+from typer import Exit
+
 from intel import cli_options as o
 from intel.cli_app import settle, show, show_json
 from intel.cli_data import ingest
@@ -47,6 +52,33 @@ def ingest_rpc(
         take = following.follow_rpc if follow else following.ingest_rpc
         report = take(settings, url, wanted, options, tell=tell)
     show(render_report(report))
+
+
+def verify_coverage(url: str, addresses: Path | None, *, json: bool, store: Path | None) -> None:
+    """Print how balances of the lake compare with those of a node; exit with 1 where they differ."""
+    from intel import verification
+
+    found = verification.verify_coverage(settle(store), url, addresses=addresses)
+    wrong = [{**asdict(one), "difference": one.difference} for one in found.disagreements]
+    if json:
+        show_json({**asdict(found), "disagreements": [{k: _exact(v) for k, v in row.items()} for row in wrong]})
+    else:
+        blocks = f"blocks {found.first_block:,} to {found.last_block:,} of {found.chain}"
+        lines = [f"{found.compared:,} balances over {blocks} compared, {len(wrong):,} differ"]
+        lines += [f"{found.untold:,} were not told by the node"] if found.untold else []
+        lines += [
+            f"{row['address']}  {row['token'] or 'native coin'}  node {row['node']}  ours {row['ours']}  "
+            f"difference {row['difference']}"
+            for row in wrong
+        ]
+        show("\n".join(lines))
+    if wrong:
+        raise Exit(1)
+
+
+def _exact(value: object) -> object:
+    """Amounts are text: JSON readers round large numbers."""
+    return str(value) if isinstance(value, int) else value
 
 
 def _describe(plan: dict[str, object]) -> str:

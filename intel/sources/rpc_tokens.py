@@ -48,10 +48,8 @@ def read_standards(node: Node, moved: Sequence[tuple[str, int]]) -> dict[str, st
     """
     asked: list[tuple[str, list[Any]]] = []
     for token, amount in moved:
-        asked.extend(
-            ("eth_call", [{"to": token, "data": data}, "latest"])
-            for data in (_IS_ERC721, f"{_OWNER_OF}{amount:064x}", f"{_BALANCE_OF}{'0' * 64}")
-        )
+        questions = (_IS_ERC721, f"{_OWNER_OF}{amount:064x}", f"{_BALANCE_OF}{'0' * 64}")
+        asked += [("eth_call", [{"to": token, "data": data}, "latest"]) for data in questions]
     told = [_read_bytes(answer) for answer in node.ask(asked)]
     found: dict[str, str | None] = {}
     for n, (token, _) in enumerate(moved):
@@ -92,7 +90,9 @@ def read_balances(node: Node, addresses: Sequence[str], block: int) -> dict[str,
     }
 
 
-def read_token_balances(node: Node, held: Sequence[tuple[str, str]], block: int) -> dict[tuple[str, str], int | None]:
+def read_token_balances(
+    node: Node, held: Sequence[tuple[str, str]], block: int
+) -> dict[tuple[str, str | None], int | None]:
     """Return balanceOf at a block for each (address, token); None where the contract does not answer."""
     asked = [
         ("eth_call", [{"to": token, "data": f"{_BALANCE_OF}{address[2:]:0>64}"}, hex(block)]) for address, token in held
