@@ -259,7 +259,7 @@ class Node:
     def _send(self, calls: Sequence[Call]) -> bytes:
         start = time.perf_counter()
         try:
-            if self.can_batch:
+            if len(calls) > 1:
                 asked = [(RPCEndpoint(method), params) for method, params in calls]
                 body = cast("bytes", self._provider.make_batch_request(asked))
             else:
