@@ -1,4 +1,4 @@
-"""How does a test answer HTTP requests of JSON-RPC itself: with recordings, or in front of a real node that stumbles?"""
+"""How does a test answer JSON-RPC itself: with recordings, or in front of a real node that stumbles?"""
 
 from __future__ import annotations
 
