@@ -27,9 +27,13 @@ from intel.errors import DownloadError, UsageError
 Call = tuple[str, list[Any]]  # method and parameters
 
 _RETRIED = frozenset((408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524))
-_BUSY = re.compile(r"rate|limit exceeded|too many|capacity|busy|overload|timeout|timed out|temporar|try again", re.I)
+_BUSY = re.compile(
+    r"rate.?limit|limit exceeded|too many requests|capacity|busy|overload|time.?out|timed out|temporar|try again", re.I
+)
 _TOO_MUCH = re.compile(
-    r"too large|too many results|more than|range|exceed|response size|query returned|block limit", re.I
+    r"too large|too many (?:results|logs|blocks)|more than \d|block range|range (?:is )?too|response size|query returned"
+    r"|query timeout|exceeds? (?:the )?(?:max|limit of)|limited to|max(?:imum)? (?:block )?range",
+    re.I,
 )
 _UNKNOWN_METHOD = re.compile(
     r"not (?:found|supported|available|exist|allowed)|unknown|unsupported|disabled|not whitelisted", re.I
@@ -59,10 +63,14 @@ class NodeError(DownloadError):
     @property
     def is_too_much(self) -> bool:
         """Say whether the node would answer a smaller question of the same kind."""
-        return self.code == -32005 or bool(_TOO_MUCH.search(self.text))
+        return bool(_TOO_MUCH.search(self.text))
 
 
-class MissingAnswer(NodeError):
+class SilentNode(NodeError):
+    """The node gave no usable answer, however often it was asked."""
+
+
+class MissingAnswer(SilentNode):
     """The node knows no such block yet, or no longer: its answer is null."""
 
 
@@ -246,7 +254,7 @@ class Node:
                 return read(self._send(calls))
             except _Again as again:
                 if attempt == self.retries:
-                    kind = MissingAnswer if isinstance(again, _Null) else NodeError
+                    kind = MissingAnswer if isinstance(again, _Null) else SilentNode
                     raise kind(
                         f"the node at {self.host} gave no usable answer after {attempt + 1} tries: {again}",
                         "try again later, or with smaller batches (--batch) and fewer at once (--workers)",
@@ -327,7 +335,7 @@ def _kind_of(error: requests.RequestException) -> str:
 def _is_busy(error: Any) -> bool:
     code = error.get("code") if isinstance(error, dict) else None
     text = _error_text(error)
-    return code in (429, -32097) or (bool(_BUSY.search(text)) and not _TOO_MUCH.search(text))
+    return not _TOO_MUCH.search(text) and (code in (429, -32005, -32097) or bool(_BUSY.search(text)))
 
 
 def _error_text(error: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from intel.errors import BadInput, UsageError
 from intel.sources.chains import find_chain, resolve_chain
-from intel.sources.rpc import Call, Node, NodeError
+from intel.sources.rpc import Call, Node, NodeError, SilentNode
 from intel.sources.rpc_logs import LogRanges
 from intel.sources.rpc_traces import flatten_call_traces
 
@@ -56,7 +56,8 @@ class RawBlocks:
 
 def examine_node(node: Node, chain: str | None) -> Abilities:
     """Ask a node which chain it is on and what it can tell; raises UsageError where that is not `chain`."""
-    number = _number(node.call("eth_chainId"), "eth_chainId")
+    chain_id, newest, final = _introduce(node)
+    number = _number(chain_id, "eth_chainId")
     slug = resolve_chain(str(number)) or f"eip155:{number}"
     if chain is not None:
         wanted = resolve_chain(chain)
@@ -66,16 +67,29 @@ def examine_node(node: Node, chain: str | None) -> Abilities:
             raise UsageError(
                 f"the node at {node.host} is on {slug} (chain id {number}), not on {wanted}", "check URL and --chain"
             )
-    head = _number(node.call("eth_blockNumber"), "eth_blockNumber")
+    head = _number(newest, "eth_blockNumber")
+    finalized = _number(final["number"], "eth_getBlockByNumber") if isinstance(final, dict) else None
+    probe = hex(head)
+    receipts = ("eth_getBlockReceipts", [probe]), ("eth_getTransactionReceipt", ["0x" + "0" * 64])
+    known = _list_known(node, [*receipts, ("trace_block", [probe])])
+    if "trace_block" not in known:  # some nodes take seconds for the other one
+        known += _list_known(node, [("debug_traceBlockByNumber", [probe, _CALL_TRACER])])
+    of_receipts = next((method for method in known if method.endswith(("Receipts", "Receipt"))), None)
+    traces = next((method for method in known if "trace" in method), None)
+    return Abilities(slug, of_receipts, traces, finalized is not None, head, finalized)
+
+
+def _introduce(node: Node) -> list[Any]:
+    """Return chain id, newest block and final block in one batch, or one by one where the node takes no batches."""
+    calls: list[Call] = [("eth_chainId", []), ("eth_blockNumber", []), ("eth_getBlockByNumber", ["finalized", False])]
     try:
-        node.fetch([("eth_chainId", []), ("eth_blockNumber", [])], size=2)
+        answers = node.ask(calls)
+    except SilentNode:
+        raise
     except NodeError:
         node.can_batch = False
-    finalized = _read_finalized(node)
-    probe = hex(head)
-    receipts = _first_known(node, [("eth_getBlockReceipts", [probe]), ("eth_getTransactionReceipt", ["0x" + "0" * 64])])
-    traces = _first_known(node, [("trace_block", [probe]), ("debug_traceBlockByNumber", [probe, _CALL_TRACER])])
-    return Abilities(slug, receipts, traces, finalized is not None, head, finalized)
+        answers = node.ask(calls)
+    return [answer.get("result") for answer in answers]
 
 
 def _number(value: object, method: str) -> int:
@@ -100,13 +114,10 @@ def read_finalized(node: Node, abilities: Abilities) -> int | None:
     return _read_finalized(node) if abilities.has_finality else None
 
 
-def _first_known(node: Node, calls: Sequence[Call]) -> str | None:
-    """Return the first method that the node does not refuse."""
-    for call in calls:
-        answer = node.ask([call])[0]
-        if "error" not in answer:
-            return call[0]
-    return None
+def _list_known(node: Node, calls: Sequence[Call]) -> list[str]:
+    """Return the methods that the node does not refuse."""
+    answers = node.ask(calls)
+    return [method for (method, _), answer in zip(calls, answers, strict=True) if "error" not in answer]
 
 
 def list_requests(abilities: Abilities, blocks: int) -> dict[str, int]:
