@@ -232,9 +232,9 @@ def test_a_head_that_is_null_is_no_block(
         return pack(asked, [{"jsonrpc": "2.0", "id": call["id"], "result": hex(BLOCKS + 1)} for call in asked.calls])
 
     store = tmp_path / "store"
-    with serve(Troubled(url, run_ahead).answer) as between:
-        with suppress(IntelError):  # either it waits for the block in vain, or it takes what is there
-            take(store, between, None, replace(QUICK, retries=1))
+    # Either it waits for the block in vain, or it takes what is there.
+    with serve(Troubled(url, run_ahead).answer) as between, suppress(IntelError):
+        take(store, between, None, replace(QUICK, retries=1))
     ends = lake_rows(store, "select max(last_block) from lake_coverage")
     assert ends[0][0] <= BLOCKS
     take(store, url)

@@ -1,0 +1,437 @@
+"""Do recorded answers of real nodes give the tables that other tools made of them?"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from intel.config import read_settings
+from intel.following import RpcOptions, ingest_rpc
+from intel.store import open_connection
+from tests.ledger_files import lake_rows
+from tests.live.busy import settings_of
+from tests.live.replay import Recordings, read_recordings, replay
+
+MIRROR = read_settings().data_mirror
+FIXTURES = (MIRROR or Path()) / "fixtures"
+ETL = FIXTURES / "ethereum_etl"
+QUICK = RpcOptions(retries=0, pause=0.01)
+
+pytestmark = pytest.mark.skipif(
+    MIRROR is None or not FIXTURES.is_dir(), reason="INTEL_DATA_MIRROR is not set, or has no folder fixtures"
+)
+
+Row = dict[str, Any]
+
+
+def read_expected(path: Path) -> list[Row]:
+    """Read a CSV or JSONL table of ethereum-etl; "" is None."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".json":
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
+    return [{name: value or None for name, value in row.items()} for row in csv.DictReader(text.splitlines())]
+
+
+def take(store: Path, recordings: Recordings, first: int, last: int) -> None:
+    with replay(recordings) as url:
+        ingest_rpc(settings_of(store), url, (first, last), QUICK)
+
+
+def moment(seconds: Any) -> datetime:
+    return datetime.fromtimestamp(int(seconds), UTC).replace(tzinfo=None)
+
+
+@pytest.mark.parametrize(
+    ("folder", "ending"),
+    [
+        ("test_export_blocks_job/block_with_logs", "csv"),
+        ("test_export_blocks_job/blocks_with_transactions", "csv"),
+        ("test_stream/blocks_1755634_1755635", "json"),
+    ],
+)
+def test_blocks_and_transactions(folder: str, ending: str, tmp_path: Path) -> None:
+    blocks = read_expected(ETL / folder / f"expected_blocks.{ending}")
+    numbers = [int(row["number"]) for row in blocks]
+    recordings = read_recordings(ETL / folder)
+    take(tmp_path / "store", recordings, min(numbers), max(numbers))
+    assert lake_rows(tmp_path / "store", "select * exclude (chain, source) from lake_blocks order by 1") == [
+        (int(row["number"]), row["hash"], row["parent_hash"], moment(row["timestamp"])) for row in blocks
+    ]
+    transactions = read_expected(ETL / folder / f"expected_transactions.{ending}")
+    assert lake_rows(
+        tmp_path / "store",
+        "select tx_hash, block_number, tx_index, sender, receiver, value_raw, gas_limit, gas_price, nonce, "
+        "method_id, input_length, created from lake_transactions order by 2, 3",
+    ) == [
+        (
+            row["hash"], int(row["block_number"]), int(row["transaction_index"]), row["from_address"],
+            row["to_address"], int(row["value"]), int(row["gas"]), int(row["gas_price"]), int(row["nonce"]),
+            row["input"][:10] if len(row["input"]) >= 10 else None, len(row["input"]) // 2 - 1,
+            row.get("receipt_contract_address"),
+        )
+        for row in transactions
+    ]  # fmt: skip
+
+
+def test_receipts_give_fees_and_token_transfers(tmp_path: Path) -> None:
+    folder = ETL / "test_stream/blocks_1755634_1755635"
+    take(tmp_path / "store", read_recordings(folder), 1755634, 1755635)
+    fees = lake_rows(tmp_path / "store", "select tx_hash, fee_raw from lake_transactions order by 1")
+    assert fees == sorted(
+        (row["hash"], row["receipt_gas_used"] * row["receipt_effective_gas_price"])
+        for row in read_expected(folder / "expected_transactions.json")
+    )
+    assert read_tokens(tmp_path / "store") == list_tokens(read_expected(folder / "expected_token_transfers.json"))
+
+
+def test_logs_alone_give_token_transfers(tmp_path: Path) -> None:
+    """The node has no receipts: logs are asked for by range, as ethereum-etl did by a filter."""
+    recordings = read_recordings(ETL / "test_export_blocks_job/block_with_logs")
+    folder = ETL / "test_export_token_transfers_job/block_with_transfers"
+    logs = json.loads((folder / "web3_response.eth_getFilterLogs_0x0.json").read_text(encoding="utf-8"))["result"]
+    recordings.add("eth_getLogs", 0x76250, logs)
+    take(tmp_path / "store", recordings, 0x76250, 0x76250)
+    assert read_tokens(tmp_path / "store") == list_tokens(read_expected(folder / "expected_token_transfers.csv"))
+
+
+def test_receipts_alone_one_by_one_give_what_logs_give(tmp_path: Path) -> None:
+    """The same block from a node that gives receipts of transactions, not of blocks."""
+    recordings = read_recordings(ETL / "test_export_blocks_job/block_with_logs")
+    folder = ETL / "test_export_receipts_job/receipts_with_logs"
+    for path in folder.glob("web3_response.eth_getTransactionReceipt_*.json"):
+        recordings.add("eth_getTransactionReceipt", path.stem.split("_")[-1], json.loads(path.read_text())["result"])
+    take(tmp_path / "store", recordings, 0x76250, 0x76250)
+    expected = read_expected(ETL / "test_export_token_transfers_job/block_with_transfers/expected_token_transfers.csv")
+    assert read_tokens(tmp_path / "store") == list_tokens(expected)
+    used = {row["transaction_hash"]: int(row["gas_used"]) for row in read_expected(folder / "expected_receipts.csv")}
+    paid = lake_rows(tmp_path / "store", "select tx_hash, fee_raw // gas_price from lake_transactions")
+    assert {tx_hash: int(gas) for tx_hash, gas in paid} == used
+
+
+def read_tokens(store: Path) -> list[tuple[Any, ...]]:
+    return lake_rows(
+        store,
+        "select block_number, position, tx_hash, token, sender, receiver, value_raw from lake_transfers "
+        "where token is not null order by 1, 2",
+    )
+
+
+def list_tokens(rows: Iterable[Row]) -> list[tuple[Any, ...]]:
+    return sorted(
+        (
+            int(row["block_number"]), int(row["log_index"]), row["transaction_hash"], row["token_address"],
+            row["from_address"], row["to_address"], int(row["value"]),
+        )
+        for row in rows
+    )  # fmt: skip
+
+
+def name_transaction(number: int, index: Any) -> str:
+    """Return a made-up hash for a recording without hashes."""
+    return f"0x{number:032x}{int(index):032x}"
+
+
+def add_roots(recordings: Recordings, number: int, roots: Iterable[Row], block_hash: str = "") -> None:
+    """Add the block and its receipts, of which no recording was kept, from its outermost calls."""
+    transactions, receipts = [], []
+    block_hash = block_hash or f"0x{number:064x}"
+    for index, root in enumerate(roots):
+        tx_hash = root["hash"] or name_transaction(number, index)
+        is_creation = root["type"] == "create"
+        place = {"blockHash": block_hash, "blockNumber": hex(number), "transactionIndex": hex(index)}
+        transactions.append({
+            **place, "hash": tx_hash, "from": root["from"], "to": None if is_creation else root["to"], "nonce": "0x0",
+            "value": hex(root["value"]), "gas": hex(root.get("gas", 90_000)), "gasPrice": hex(root.get("price", 1)),
+            "input": root.get("input", "0x"), "type": "0x0",
+        })  # fmt: skip
+        receipts.append({
+            **place, "transactionHash": tx_hash, "gasUsed": hex(root.get("used", 21_000)), "logs": root.get("logs", []),
+            "effectiveGasPrice": hex(root.get("price", 1)), "status": hex(root["worked"]), "from": root["from"],
+            "contractAddress": root["to"] if is_creation else None, "to": None if is_creation else root["to"],
+        })  # fmt: skip
+    recordings.add_block(number, transactions, hash=block_hash)
+    recordings.add("eth_getBlockReceipts", number, receipts)
+
+
+def read_roots(traces: Iterable[Row]) -> list[Row]:
+    """Return the outermost calls of trace_block's answer."""
+    return [
+        {
+            "hash": one["transactionHash"], "from": one["action"]["from"],
+            "to": one["action"].get("to") or (one.get("result") or {}).get("address"), "type": one["type"],
+            "value": int(one["action"]["value"], 16), "worked": "error" not in one,
+        }
+        for one in traces if one["type"] in {"call", "create"} and not one.get("traceAddress")
+    ]  # fmt: skip
+
+
+NAMES = ("block_with_create", "block_with_error", "block_with_subtraces", "block_with_suicide")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_traces_of_parity(name: str, tmp_path: Path) -> None:
+    folder = ETL / "test_export_traces_job" / name
+    expected = read_expected(folder / "expected_traces.csv")
+    number = int(expected[0]["block_number"])
+    recordings = read_recordings(folder)
+    traces = recordings.find("trace_block", number)
+    add_roots(recordings, number, read_roots(traces), traces[0]["blockHash"])
+    take(tmp_path / "store", recordings, number, number)
+    assert read_moves(tmp_path / "store") == count_moves(expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_traces_of_geth(name: str, tmp_path: Path) -> None:
+    folder = ETL / "test_extract_geth_traces_job" / name
+    expected = read_expected(folder / "expected_traces.csv")
+    number = int(expected[0]["block_number"])
+    recordings = read_recordings(folder)
+    answers = recordings.find("debug_traceBlockByNumber", number)
+    roots = [
+        {
+            "hash": None, "from": one["result"]["from"], "to": one["result"]["to"],
+            "type": one["result"]["type"].lower(), "value": int(one["result"]["value"], 16),
+            "worked": "error" not in one["result"],
+        }
+        for one in answers
+    ]  # fmt: skip
+    add_roots(recordings, number, roots)
+    take(tmp_path / "store", recordings, number, number)
+    moves = {move: count for move, count in read_moves(tmp_path / "store").items() if move[0] != "reward"}
+    assert moves == count_moves(expected)
+
+
+def read_moves(store: Path) -> dict[tuple[Any, ...], int]:
+    rows = lake_rows(
+        store,
+        "select case kind when 'reward' then 'reward' else 'call' end, sender, receiver, value_raw, count(*) "
+        "from lake_transfers where kind in ('native', 'internal', 'reward') group by all",
+    )
+    return {(kind, sender, receiver, int(value)): count for kind, sender, receiver, value, count in rows}
+
+
+def count_moves(traces: Iterable[Row]) -> dict[tuple[Any, ...], int]:
+    """Count what moved by a table of traces: nothing by a call that failed, or one around it, nor by borrowed code."""
+    rows = list(traces)
+    failed = {
+        (row["transaction_index"], row["trace_address"] or "") for row in rows if row["error"] or row["status"] == "0"
+    }
+    moved: Counter[tuple[Any, ...]] = Counter()
+    for row in rows:
+        path = (row["trace_address"] or "").split(",") if row["trace_address"] else []
+        around = {(row["transaction_index"], ",".join(path[:depth])) for depth in range(len(path) + 1)}
+        if int(row["value"] or 0) and not around & failed and row["call_type"] not in {"delegatecall", "callcode"}:
+            is_reward = row["trace_type"] == "reward"
+            sender = None if is_reward else row["from_address"]
+            moved["reward" if is_reward else "call", sender, row["to_address"], int(row["value"])] += 1
+    return dict(moved)
+
+
+def test_withdrawals_are_in_gwei(tmp_path: Path) -> None:
+    """The node's answer was not kept, the table of blocks was: its withdrawals go back into the form of an answer."""
+    folder = ETL / "test_export_blocks_job/blocks_with_transactions_and_withdrawals"
+    blocks = read_expected(folder / "expected_blocks.json")
+    recordings, expected = Recordings(), []
+    for block in blocks:
+        given = [
+            {"index": hex(one["index"]), "validatorIndex": hex(one["validator_index"]), "address": one["address"],
+             "amount": hex(int(one["amount"]))}
+            for one in block["withdrawals"]
+        ]  # fmt: skip
+        recordings.add_block(int(block["number"]), [], withdrawals=given)
+        recordings.add("eth_getBlockReceipts", int(block["number"]), [])
+        expected += [(block["number"], one["address"], int(one["amount"]) * 10**9) for one in block["withdrawals"]]
+    numbers = [int(block["number"]) for block in blocks]
+    take(tmp_path / "store", recordings, min(numbers), max(numbers))
+    paid = lake_rows(
+        tmp_path / "store",
+        "select block_number, receiver, value_raw from lake_transfers where kind = 'withdrawal' and sender is null",
+    )
+    assert expected
+    assert sorted(paid) == sorted(expected)
+
+
+def restore_names(trace: Row) -> Row:
+    """Return an answer with the names that nodes use: the recording has them with underscores, and errors of None."""
+    named = {re.sub(r"_(.)", lambda found: found[1].upper(), name): value for name, value in trace.items()}
+    return {name: value for name, value in named.items() if name != "error" or value}
+
+
+@pytest.mark.parametrize("number", [12412732, 12775690, 13404932])
+def test_whole_blocks_with_traces(number: int, tmp_path: Path) -> None:
+    """Every coin that moved in a block, against the table that was made of the same answers beside this project."""
+    recorded = json.loads((FIXTURES / f"mainnet_blocks_traced/{number}.json").read_text(encoding="utf-8"))
+    prices = {one["transaction_hash"]: one for one in recorded["receipts"]}
+    traces = [restore_names(one) for one in recorded["traces"]]
+    roots = [
+        {**root, "used": prices[root["hash"]]["gas_used"], "price": prices[root["hash"]]["effective_gas_price"]}
+        for root in read_roots(traces)
+        if root["hash"] in prices
+    ]
+    recordings = Recordings()
+    add_roots(recordings, number, roots, traces[0]["blockHash"])
+    recordings.add("trace_block", number, traces)
+    take(tmp_path / "store", recordings, number, number)
+    con = open_connection(threads=1)
+    table = next((MIRROR or Path()).glob("transfers/ethereum_44_blocks_traced*.parquet"))
+    query = (
+        "select tx_hash, kind, sender, receiver, value_raw::varchar, count(*) from {} "
+        "where block_number = {} and kind in ('native', 'internal') group by all order by all"
+    )
+    expected = con.execute(query.format(f"read_parquet('{table}')", number)).fetchall()
+    con.close()
+    assert len(expected) > 50
+    assert lake_rows(tmp_path / "store", query.format("lake_transfers", number)) == expected
+
+
+def read_graphsense(folder: Path) -> Recordings:
+    """Turn GraphSense's tables back into the answers of a node."""
+    transactions: defaultdict[int, list[Row]] = defaultdict(list)
+    logs: defaultdict[str, list[Row]] = defaultdict(list)
+    if (folder / "logs.json").exists():
+        for line in (folder / "logs.json").read_text(encoding="utf-8").splitlines():
+            one = json.loads(line)
+            logs[one["txHash"]].append({
+                "address": one["address"], "topics": one["topics"], "data": one["data"] or "0x",
+                "logIndex": hex(one["logIndex"]), "transactionHash": one["txHash"], "blockHash": one["blockHash"],
+                "blockNumber": hex(one["blockId"]), "transactionIndex": hex(one["transactionIndex"]),
+            })  # fmt: skip
+    for row in read_expected(folder / "transactions.csv"):
+        transactions[int(row["blockId"])].append(row)
+    traces = group_traces(folder)
+    recordings = Recordings()
+    for block in read_expected(folder / "blocks.csv"):
+        number = int(block["blockId"])
+        rows = sorted(transactions[number], key=lambda row: int(row["transactionIndex"]))
+        failed = {one["transactionHash"] for one in traces[number] if "error" in one and not one["traceAddress"]}
+        roots = [
+            {
+                "hash": row["txHash"], "from": row["fromAddress"], "to": row["toAddress"], "type": "call",
+                "value": int(Decimal(row["value"])),
+                "used": int(row["receiptGasUsed"]), "price": int(Decimal(row["gasPrice"])), "gas": int(row["gas"]),
+                "worked": row["txHash"] not in failed, "logs": logs[row["txHash"]],
+            }
+            for row in rows
+        ]  # fmt: skip
+        if roots:
+            add_roots(recordings, number, roots)
+        else:
+            recordings.add_block(number, [])
+            recordings.add("eth_getBlockReceipts", number, [])
+        recordings.add("trace_block", number, traces[number])
+    return recordings
+
+
+def group_traces(folder: Path) -> defaultdict[int, list[Row]]:
+    """Return the answers of trace_block by block; where in its transaction a call stands is in its id."""
+    traces: defaultdict[int, list[Row]] = defaultdict(list)
+    for row in read_expected(folder / "traces.csv"):
+        kind, *place = row["traceId"].split("_")
+        value, number = hex(int(Decimal(row["value"]))), int(row["blockId"])
+        one: Row = {"type": kind, "blockNumber": number, "subtraces": 0, "result": {"gasUsed": "0x0"}}
+        if kind == "reward":
+            one |= {"action": {"author": row["toAddress"], "rewardType": "block", "value": value}, "traceAddress": []}
+            one |= {"transactionHash": None}
+        else:
+            action = {"from": row["fromAddress"], "to": row["toAddress"], "value": value, "callType": row["callType"]}
+            one |= {"action": action, "transactionHash": row["txHash"]}
+            one |= {"traceAddress": [int(step) for step in place[1:] if step]}
+            one |= {"error": "Reverted"} if row["status"] == "0" else {}
+        traces[number].append(one)
+    return traces
+
+
+def read_graphsense_reference(folder: Path, name: str) -> list[Row]:
+    return read_expected(folder / "reference" / f"{name}.json")
+
+
+def decode(text: str) -> str:
+    return f"0x{base64.b64decode(text).hex()}"
+
+
+@pytest.fixture(scope="module")
+def simple(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = tmp_path_factory.mktemp("simple") / "store"
+    take(store, read_graphsense(FIXTURES / "graphsense_eth/simple_graph"), 46147, 46230)
+    return store
+
+
+@pytest.fixture(scope="module")
+def tokens(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = tmp_path_factory.mktemp("tokens") / "store"
+    take(store, read_graphsense(FIXTURES / "graphsense_eth/tokens"), 15000000, 15000004)
+    return store
+
+
+def test_balances_and_relations_of_graphsense(simple: Path) -> None:
+    folder = FIXTURES / "graphsense_eth/simple_graph"
+    ids: dict[int, str] = {}
+    for row in read_graphsense_reference(folder, "addresses"):
+        ids[row["addressId"]] = decode(row["address"])
+    moves = "from lake_transfers where kind in ('native', 'internal')"
+    for side, name in (("receiver", "totalReceived"), ("sender", "totalSpent")):
+        sums = dict(lake_rows(simple, f"select {side}, sum(value_raw) {moves} group by all"))
+        said = {decode(row["address"]): row[name]["value"] for row in read_graphsense_reference(folder, "addresses")}
+        assert {address: int(sums.get(address, 0)) for address in said} == said
+    pairs = lake_rows(simple, f"select sender, receiver, count(*), sum(value_raw) {moves} group by all")
+    assert {(a, b): (count, int(value)) for a, b, count, value in pairs} == {
+        (ids[row["srcAddressId"]], ids[row["dstAddressId"]]): (row["noTransactions"], row["value"]["value"])
+        for row in read_graphsense_reference(folder, "address_relations")
+        if row["value"]["value"]  # of a transaction without coins the ledger keeps no transfer
+    }
+
+
+def test_rewards_of_graphsense(simple: Path) -> None:
+    """What mining pays, uncles included; what the block's transactions pay is told beside it."""
+    traces = read_expected(FIXTURES / "graphsense_eth/simple_graph/traces.csv")
+    expected = Counter(
+        (int(row["blockId"]), row["toAddress"], int(Decimal(row["value"])))
+        for row in traces
+        if row["traceId"].startswith("reward")
+    )
+    rewards = "from lake_transfers where kind = 'reward' and sender is null"
+    paid = Counter(lake_rows(simple, f"select block_number, receiver, value_raw::bigint {rewards}"))
+    assert expected <= paid
+    fees = dict(lake_rows(simple, "select block_number, sum(fee_raw)::bigint from lake_transactions group by all"))
+    assert {number: value for number, _, value in paid - expected} == fees
+
+
+def test_token_transfers_of_graphsense(tokens: Path) -> None:
+    expected = [
+        (
+            row["blockId"], row["logIndex"], f"0x{base64.b64decode(row['txHash']).hex()}", decode(row["tokenAddress"]),
+            decode(row["from"]), decode(row["to"]), row["value"],
+        )
+        for row in read_graphsense_reference(FIXTURES / "graphsense_eth/tokens", "USDT_token_transfers")
+    ]  # fmt: skip
+    found = [row for row in read_tokens(tokens) if row[3] == expected[0][3]]
+    assert len(found) > 100
+    assert sorted(found) == sorted(expected)
+
+
+def test_coins_of_graphsense_by_traces(tokens: Path) -> None:
+    """Mainnet transactions of which both the transaction and its calls were kept: who paid whom how much."""
+    folder = FIXTURES / "graphsense_eth/tokens"
+    known = {row["txHash"] for row in read_expected(folder / "transactions.csv")}
+    expected: Counter[tuple[str, str, str]] = Counter()
+    traced = set()
+    for row in read_expected(folder / "traces.csv"):
+        if row["txHash"] in known and int(row["blockId"]) >= 15_000_000:
+            traced.add(row["txHash"])
+            if row["status"] == "1" and row["callType"] in {"call", None}:
+                expected[row["txHash"], row["fromAddress"], row["toAddress"]] += int(Decimal(row["value"]))
+    moves = "from lake_transfers where kind in ('native', 'internal')"
+    pairs = lake_rows(tokens, f"select tx_hash, sender, receiver, sum(value_raw) {moves} group by all")
+    found = {(tx_hash, a, b): int(value) for tx_hash, a, b, value in pairs if tx_hash in traced}
+    assert found == {place: value for place, value in expected.items() if value}
+    assert len(found) > 100
