@@ -32,6 +32,9 @@ class Recordings:
     def find(self, method: str, key: int | str) -> Any:
         return self._answers.get((method, hex(key) if isinstance(key, int) else key.lower()))
 
+    def knows(self, method: str) -> bool:
+        return method in self._methods
+
     def add_block(self, number: int, transactions: list[dict[str, Any]], **more: Any) -> None:
         """Add a block of which only its transactions are known; what is unknown is made up, parents fit."""
         self.add("eth_getBlockByNumber", number, {
