@@ -32,7 +32,7 @@ _BUSY = re.compile(
 )
 _TOO_MUCH = re.compile(
     r"too large|too many (?:results|logs|blocks)|more than \d|block range|range (?:is )?too|response size|query returned"
-    r"|query timeout|exceeds? (?:the )?(?:max|limit of)|limited to|max(?:imum)? (?:block )?range",
+    r"|query timeout|exceeds? (?:the )?(?:max|limit of)|limited to|max(?:imum)? range",
     re.I,
 )
 _UNKNOWN_METHOD = re.compile(

@@ -36,7 +36,8 @@ def _walk(block_number: int, index: int, root: dict[str, Any]) -> Iterator[dict[
             "sender": call.get("from"),
             "receiver": None if kind in _CREATIONS else receiver,
             "created": receiver if kind in _CREATIONS else None,
-            "value_raw": call.get("value") or "0x0",
+            # Old nodes do not say what an ending contract gave away: then nothing is assumed.
+            "value_raw": call.get("value") or (None if kind in _ENDINGS else "0x0"),
             "trace_type": "create" if kind in _CREATIONS else "suicide" if kind in _ENDINGS else "call",
             "call_type": kind.lower(),
             "trace_address": path,
