@@ -15,7 +15,7 @@ from intel.config import Settings
 from intel.following import ingest_rpc
 from intel.pipeline import add_labels, build
 from intel.store.reader import Reader
-from tests.commands import label
+from tests.commands import label, run
 from tests.ledger_files import lake_rows, write_csv
 from tests.live.contracts import load_contract
 from tests.live.nodes import MINER, Node, start_anvil, start_geth
@@ -23,10 +23,7 @@ from tests.live.story import NOBODY, Story, play
 from tests.parts import require_part
 
 EXCHANGE = "Acorn Exchange"
-MOVES = (
-    "block_number, tx_hash, kind, position, sub_position, sender, receiver, token, token_id, value_raw, value_text, "
-    "initiator"
-)
+MOVES = "tx_hash, kind, position, sub_position, sender, receiver, token, token_id, value_raw, value_text, initiator"
 
 
 @dataclass(frozen=True)
@@ -179,7 +176,7 @@ def test_tokens_name_themselves(told: Told) -> None:
     assert known[names["PRX"]] == ["PRX", "Proxied Coin", 18]
     assert known[names["WETH"]] == ["WETH", "Wrapped Ether", 18]
     assert known[names["Art"]][:2] == ["SQ", "Squares"]
-    assert known.get(names["BARE"], [None, None, None]) == [None, None, None]
+    assert known[names["BARE"]] == [None, None, 8]
 
 
 def test_contracts_are_known_with_who_made_them(told: Told) -> None:
@@ -223,3 +220,19 @@ def test_another_node_tells_the_same(told: Told, tmp_path: Path) -> None:
         for (address, _), left in other.sums(None).items():
             there = Web3.to_checksum_address(address)
             assert eth.get_balance(there) - eth.get_balance(there, 0) == left, address
+
+
+def test_verify_tells_every_disagreement_and_no_other(told: Told) -> None:
+    """Only what the rebasing token gave without a log, and what the first block gave without a transaction, differ."""
+    addresses = told.store.parent / "addresses.txt"
+    addresses.write_text("\n".join(sorted(told.story.addresses.values())), encoding="utf-8")
+    answer = run("coverage", "--verify", told.node.url, "--addresses", addresses, "--json", store=told.store)
+    assert answer.code == 1, answer.err
+    yeast = told.story.addresses[told.story.rebasing]
+    sums, ask = told.sums(yeast), told.contract(told.story.rebasing).functions.balanceOf
+    held = {address: ask(Web3.to_checksum_address(address)).call() for (address, _) in sums if address != NOBODY}
+    assert {
+        (row["address"], row["token"]): (int(row["node"]), int(row["ours"])) for row in answer.document["disagreements"]
+    } == {(address, yeast): (held[address], sums[address, None]) for address in held}
+    assert answer.document["compared"] > len(told.story.addresses)
+    assert answer.document["untold"] == 0
