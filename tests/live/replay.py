@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from intel.config import read_settings
+from intel.following import RpcOptions, ingest_rpc
+from tests.ledger_files import lake_rows
+from tests.live.busy import settings_of
 from tests.live.server import Answer, Asked, pack, serve
 
 _RECORDED = re.compile(r"web3_response\.(?P<method>[a-zA-Z]+_[a-zA-Z]+)_(?P<rest>.*)\.json")
+
+
+MIRROR = read_settings().data_mirror
+FIXTURES = (MIRROR or Path()) / "fixtures"
+ETL = FIXTURES / "ethereum_etl"
+QUICK = RpcOptions(retries=0, pause=0.01)
+
+Row = dict[str, Any]
+
+needs_mirror = pytest.mark.skipif(
+    MIRROR is None or not FIXTURES.is_dir(), reason="INTEL_DATA_MIRROR is not set, or has no folder fixtures"
+)
 
 
 class Recordings:
@@ -79,3 +98,51 @@ def read_recordings(folder: Path) -> Recordings:
             result = json.loads(path.read_text(encoding="utf-8"))["result"]
             recordings.add(named["method"], named["rest"].split("_")[0], result)
     return recordings
+
+
+def read_expected(path: Path) -> list[Row]:
+    """Read a CSV or JSONL table of ethereum-etl; "" is None."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".json":
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
+    return [{name: value or None for name, value in row.items()} for row in csv.DictReader(text.splitlines())]
+
+
+def take(store: Path, recordings: Recordings, first: int, last: int) -> None:
+    with replay(recordings) as url:
+        ingest_rpc(settings_of(store), url, (first, last), QUICK)
+
+
+def read_tokens(store: Path) -> list[tuple[Any, ...]]:
+    return lake_rows(
+        store,
+        "select block_number, position, tx_hash, token, sender, receiver, value_raw from lake_transfers "
+        "where token is not null order by 1, 2",
+    )
+
+
+def name_transaction(number: int, index: Any) -> str:
+    """Return a made-up hash for a recording without hashes."""
+    return f"0x{number:032x}{int(index):032x}"
+
+
+def add_roots(recordings: Recordings, number: int, roots: Iterable[Row], block_hash: str = "") -> None:
+    """Add the block and its receipts, of which no recording was kept, from its outermost calls."""
+    transactions, receipts = [], []
+    block_hash = block_hash or f"0x{number:064x}"
+    for index, root in enumerate(roots):
+        tx_hash = root["hash"] or name_transaction(number, index)
+        is_creation = root["type"] == "create"
+        place = {"blockHash": block_hash, "blockNumber": hex(number), "transactionIndex": hex(index)}
+        transactions.append({
+            **place, "hash": tx_hash, "from": root["from"], "to": None if is_creation else root["to"], "nonce": "0x0",
+            "value": hex(root["value"]), "gas": hex(root.get("gas", 90_000)), "gasPrice": hex(root.get("price", 0)),
+            "input": root.get("input", "0x"), "type": "0x0",
+        })  # fmt: skip
+        receipts.append({
+            **place, "transactionHash": tx_hash, "gasUsed": hex(root.get("used", 21_000)), "logs": root.get("logs", []),
+            "effectiveGasPrice": hex(root.get("price", 0)), "status": hex(root["worked"]), "from": root["from"],
+            "contractAddress": root["to"] if is_creation else None, "to": None if is_creation else root["to"],
+        })  # fmt: skip
+    recordings.add_block(number, transactions, hash=block_hash)
+    recordings.add("eth_getBlockReceipts", number, receipts)

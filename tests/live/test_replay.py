@@ -2,49 +2,33 @@
 
 from __future__ import annotations
 
-import base64
-import csv
 import json
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from intel.config import read_settings
-from intel.following import RpcOptions, ingest_rpc
 from intel.store import open_connection
 from tests.ledger_files import lake_rows
-from tests.live.busy import settings_of
-from tests.live.replay import Recordings, read_recordings, replay
-
-MIRROR = read_settings().data_mirror
-FIXTURES = (MIRROR or Path()) / "fixtures"
-ETL = FIXTURES / "ethereum_etl"
-QUICK = RpcOptions(retries=0, pause=0.01)
-
-pytestmark = pytest.mark.skipif(
-    MIRROR is None or not FIXTURES.is_dir(), reason="INTEL_DATA_MIRROR is not set, or has no folder fixtures"
+from tests.live.replay import (
+    ETL,
+    FIXTURES,
+    MIRROR,
+    Recordings,
+    Row,
+    add_roots,
+    needs_mirror,
+    read_expected,
+    read_recordings,
+    read_tokens,
+    take,
 )
 
-Row = dict[str, Any]
-
-
-def read_expected(path: Path) -> list[Row]:
-    """Read a CSV or JSONL table of ethereum-etl; "" is None."""
-    text = path.read_text(encoding="utf-8")
-    if path.suffix == ".json":
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
-    return [{name: value or None for name, value in row.items()} for row in csv.DictReader(text.splitlines())]
-
-
-def take(store: Path, recordings: Recordings, first: int, last: int) -> None:
-    with replay(recordings) as url:
-        ingest_rpc(settings_of(store), url, (first, last), QUICK)
+pytestmark = needs_mirror
 
 
 def moment(seconds: Any) -> datetime:
@@ -120,14 +104,6 @@ def test_receipts_alone_one_by_one_give_what_logs_give(tmp_path: Path) -> None:
     assert {tx_hash: int(gas) for tx_hash, gas in paid} == used
 
 
-def read_tokens(store: Path) -> list[tuple[Any, ...]]:
-    return lake_rows(
-        store,
-        "select block_number, position, tx_hash, token, sender, receiver, value_raw from lake_transfers "
-        "where token is not null order by 1, 2",
-    )
-
-
 def list_tokens(rows: Iterable[Row]) -> list[tuple[Any, ...]]:
     return sorted(
         (
@@ -136,33 +112,6 @@ def list_tokens(rows: Iterable[Row]) -> list[tuple[Any, ...]]:
         )
         for row in rows
     )  # fmt: skip
-
-
-def name_transaction(number: int, index: Any) -> str:
-    """Return a made-up hash for a recording without hashes."""
-    return f"0x{number:032x}{int(index):032x}"
-
-
-def add_roots(recordings: Recordings, number: int, roots: Iterable[Row], block_hash: str = "") -> None:
-    """Add the block and its receipts, of which no recording was kept, from its outermost calls."""
-    transactions, receipts = [], []
-    block_hash = block_hash or f"0x{number:064x}"
-    for index, root in enumerate(roots):
-        tx_hash = root["hash"] or name_transaction(number, index)
-        is_creation = root["type"] == "create"
-        place = {"blockHash": block_hash, "blockNumber": hex(number), "transactionIndex": hex(index)}
-        transactions.append({
-            **place, "hash": tx_hash, "from": root["from"], "to": None if is_creation else root["to"], "nonce": "0x0",
-            "value": hex(root["value"]), "gas": hex(root.get("gas", 90_000)), "gasPrice": hex(root.get("price", 0)),
-            "input": root.get("input", "0x"), "type": "0x0",
-        })  # fmt: skip
-        receipts.append({
-            **place, "transactionHash": tx_hash, "gasUsed": hex(root.get("used", 21_000)), "logs": root.get("logs", []),
-            "effectiveGasPrice": hex(root.get("price", 0)), "status": hex(root["worked"]), "from": root["from"],
-            "contractAddress": root["to"] if is_creation else None, "to": None if is_creation else root["to"],
-        })  # fmt: skip
-    recordings.add_block(number, transactions, hash=block_hash)
-    recordings.add("eth_getBlockReceipts", number, receipts)
 
 
 def read_roots(traces: Iterable[Row]) -> list[Row]:
@@ -294,146 +243,3 @@ def test_whole_blocks_with_traces(number: int, tmp_path: Path) -> None:
     con.close()
     assert len(expected) > 50
     assert lake_rows(tmp_path / "store", query.format("lake_transfers", number)) == expected
-
-
-def read_graphsense(folder: Path) -> Recordings:
-    """Turn GraphSense's tables back into the answers of a node."""
-    transactions: defaultdict[int, list[Row]] = defaultdict(list)
-    logs: defaultdict[str, list[Row]] = defaultdict(list)
-    if (folder / "logs.json").exists():
-        for line in (folder / "logs.json").read_text(encoding="utf-8").splitlines():
-            one = json.loads(line)
-            logs[one["txHash"]].append({
-                "address": one["address"], "topics": one["topics"], "data": one["data"] or "0x",
-                "logIndex": hex(one["logIndex"]), "transactionHash": one["txHash"], "blockHash": one["blockHash"],
-                "blockNumber": hex(one["blockId"]), "transactionIndex": hex(one["transactionIndex"]),
-            })  # fmt: skip
-    for row in read_expected(folder / "transactions.csv"):
-        transactions[int(row["blockId"])].append(row)
-    traces = group_traces(folder)
-    recordings = Recordings()
-    for block in read_expected(folder / "blocks.csv"):
-        number = int(block["blockId"])
-        rows = sorted(transactions[number], key=lambda row: int(row["transactionIndex"]))
-        failed = {one["transactionHash"] for one in traces[number] if "error" in one and not one["traceAddress"]}
-        roots = [
-            {
-                "hash": row["txHash"], "from": row["fromAddress"], "to": row["toAddress"], "type": "call",
-                "value": int(Decimal(row["value"])),
-                "used": int(row["receiptGasUsed"]), "price": int(Decimal(row["gasPrice"])), "gas": int(row["gas"]),
-                "worked": row["txHash"] not in failed, "logs": logs[row["txHash"]],
-            }
-            for row in rows
-        ]  # fmt: skip
-        if roots:
-            add_roots(recordings, number, roots)
-        else:
-            recordings.add_block(number, [])
-            recordings.add("eth_getBlockReceipts", number, [])
-        recordings.add("trace_block", number, traces[number])
-    return recordings
-
-
-def group_traces(folder: Path) -> defaultdict[int, list[Row]]:
-    """Return the answers of trace_block by block; where in its transaction a call stands is in its id."""
-    traces: defaultdict[int, list[Row]] = defaultdict(list)
-    for row in read_expected(folder / "traces.csv"):
-        kind, *place = row["traceId"].split("_")
-        value, number = hex(int(Decimal(row["value"]))), int(row["blockId"])
-        one: Row = {"type": kind, "blockNumber": number, "subtraces": 0, "result": {"gasUsed": "0x0"}}
-        if kind == "reward":
-            one |= {"action": {"author": row["toAddress"], "rewardType": "block", "value": value}, "traceAddress": []}
-            one |= {"transactionHash": None}
-        else:
-            action = {"from": row["fromAddress"], "to": row["toAddress"], "value": value, "callType": row["callType"]}
-            one |= {"action": action, "transactionHash": row["txHash"]}
-            one |= {"traceAddress": [int(step) for step in place[1:] if step]}
-            one |= {"error": "Reverted"} if row["status"] == "0" else {}
-        traces[number].append(one)
-    return traces
-
-
-def read_graphsense_reference(folder: Path, name: str) -> list[Row]:
-    return read_expected(folder / "reference" / f"{name}.json")
-
-
-def decode(text: str) -> str:
-    return f"0x{base64.b64decode(text).hex()}"
-
-
-@pytest.fixture(scope="module")
-def simple(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    store = tmp_path_factory.mktemp("simple") / "store"
-    take(store, read_graphsense(FIXTURES / "graphsense_eth/simple_graph"), 46147, 46230)
-    return store
-
-
-@pytest.fixture(scope="module")
-def tokens(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    store = tmp_path_factory.mktemp("tokens") / "store"
-    take(store, read_graphsense(FIXTURES / "graphsense_eth/tokens"), 15000000, 15000004)
-    return store
-
-
-def test_balances_and_relations_of_graphsense(simple: Path) -> None:
-    folder = FIXTURES / "graphsense_eth/simple_graph"
-    ids: dict[int, str] = {}
-    for row in read_graphsense_reference(folder, "addresses"):
-        ids[row["addressId"]] = decode(row["address"])
-    moves = "from lake_transfers where kind in ('native', 'internal')"
-    for side, name in (("receiver", "totalReceived"), ("sender", "totalSpent")):
-        sums = dict(lake_rows(simple, f"select {side}, sum(value_raw) {moves} group by all"))
-        said = {decode(row["address"]): row[name]["value"] for row in read_graphsense_reference(folder, "addresses")}
-        assert {address: int(sums.get(address, 0)) for address in said} == said
-    pairs = lake_rows(simple, f"select sender, receiver, count(*), sum(value_raw) {moves} group by all")
-    assert {(a, b): (count, int(value)) for a, b, count, value in pairs} == {
-        (ids[row["srcAddressId"]], ids[row["dstAddressId"]]): (row["noTransactions"], row["value"]["value"])
-        for row in read_graphsense_reference(folder, "address_relations")
-        if row["value"]["value"]  # of a transaction without coins the ledger keeps no transfer
-    }
-
-
-def test_rewards_of_graphsense(simple: Path) -> None:
-    """What mining pays, uncles included; what the block's transactions pay is told beside it."""
-    traces = read_expected(FIXTURES / "graphsense_eth/simple_graph/traces.csv")
-    expected = Counter(
-        (int(row["blockId"]), row["toAddress"], int(Decimal(row["value"])))
-        for row in traces
-        if row["traceId"].startswith("reward")
-    )
-    rewards = "from lake_transfers where kind = 'reward' and sender is null"
-    paid = Counter(lake_rows(simple, f"select block_number, receiver, value_raw::bigint {rewards}"))
-    assert expected <= paid
-    fees = dict(lake_rows(simple, "select block_number, sum(fee_raw)::bigint from lake_transactions group by all"))
-    assert {number: value for number, _, value in paid - expected} == fees
-
-
-def test_token_transfers_of_graphsense(tokens: Path) -> None:
-    expected = [
-        (
-            row["blockId"], row["logIndex"], f"0x{base64.b64decode(row['txHash']).hex()}", decode(row["tokenAddress"]),
-            decode(row["from"]), decode(row["to"]), row["value"],
-        )
-        for row in read_graphsense_reference(FIXTURES / "graphsense_eth/tokens", "USDT_token_transfers")
-    ]  # fmt: skip
-    found = [row for row in read_tokens(tokens) if row[3] == expected[0][3]]
-    assert len(found) > 100
-    assert sorted(found) == sorted(expected)
-
-
-def test_coins_of_graphsense_by_traces(tokens: Path) -> None:
-    """Mainnet transactions of which both the transaction and its calls were kept: who paid whom how much."""
-    folder = FIXTURES / "graphsense_eth/tokens"
-    known = {row["txHash"] for row in read_expected(folder / "transactions.csv")}
-    expected: Counter[tuple[str, str, str]] = Counter()
-    traced = set()
-    for row in read_expected(folder / "traces.csv"):
-        if row["txHash"] in known and int(row["blockId"]) >= 15_000_000:
-            traced.add(row["txHash"])
-            if row["status"] == "1" and row["callType"] in {"call", None}:
-                expected[row["txHash"], row["fromAddress"], row["toAddress"]] += int(Decimal(row["value"]))
-    moves = "from lake_transfers where kind in ('native', 'internal')"
-    pairs = lake_rows(tokens, f"select tx_hash, sender, receiver, sum(value_raw) {moves} group by all")
-    found = {(tx_hash, a, b): int(value) for tx_hash, a, b, value in pairs if tx_hash in traced}
-    assert found == {place: value for place, value in expected.items() if value}
-    assert len(found) > 100

@@ -19,6 +19,7 @@ from tests.commands import label, run
 from tests.ledger_files import lake_rows, write_csv
 from tests.live.contracts import load_contract
 from tests.live.nodes import MINER, Node, start_anvil, start_geth
+from tests.live.stage import Stage
 from tests.live.story import NOBODY, Story, play
 from tests.parts import require_part
 
@@ -220,6 +221,18 @@ def test_another_node_tells_the_same(told: Told, tmp_path: Path) -> None:
         for (address, _), left in other.sums(None).items():
             there = Web3.to_checksum_address(address)
             assert eth.get_balance(there) - eth.get_balance(there, 0) == left, address
+
+
+def test_blobs_are_paid_for_beside_the_gas(tmp_path: Path) -> None:
+    """On anvil alone: geth takes blobs in another envelope at the fork that both nodes play."""
+    require_part("contracts")
+    with start_anvil(tmp_path) as node:
+        stage = Stage(node)
+        stage.pay("faucet", "alice", 10**18)
+        stage.pay("alice", "bob", 5, blobs=[bytes(131_072)], maxFeePerBlobGas=10**9, type=3)
+        ingest_rpc(settings_of(tmp_path / "store"), node.url)
+        paid = f"select sum(value_raw) from lake_transfers where sender = '{stage.find('alice')}' and kind = 'fee'"
+        assert lake_rows(tmp_path / "store", paid) == [(10**18 - 5 - stage.read_balance("alice"),)]
 
 
 def test_verify_tells_every_disagreement_and_no_other(told: Told) -> None:
