@@ -61,11 +61,10 @@ def _tell(event: str, actor: str, details: str, where: str, *, amount: str = "nu
 # Arguments that a contract left unindexed stand in the data: laid end to end they read alike.
 _SPOKEN = f"""
 spoken as (
-    select l.*, lower(l.topics[1]) as topic,
-        lower(coalesce(array_to_string(list_transform(l.topics[2:], lambda one: substr(one, 3)), ''), '')
-            || coalesce(substr(l.data, 3), '')) as words
+    select l.*, topic0 as topic, coalesce(substr(topic1, 3), '') || coalesce(substr(topic2, 3), '')
+            || coalesce(substr(topic3, 3), '') || coalesce(substr(data, 3), '') as words
     from raw_logs l
-    where lower(l.topics[1]) in ({", ".join(f"'{topic}'" for topic in (*_KNOWN, *_FORWARDERS))})
+    where topic0 in ({", ".join(f"'{topic}'" for topic in (*_KNOWN, *_FORWARDERS))})
 ),
 made as (
     select distinct {_PLACE}, lower(created) as created, lower(sender) as maker, call_type from raw_traces
@@ -86,7 +85,7 @@ from (
 _PARTS = (
     _tell(
         "approval", _address(0), f"'spender', {_address(1)}",
-        f"topic = '{_APPROVAL}' and len(topics) < 4 and length(words) = 192 and {_address(0)} = initiator",
+        f"topic = '{_APPROVAL}' and topic3 is null and length(words) = 192 and {_address(0)} = initiator",
         amount=_amount(2), of_token=True,
     ),
     _tell(
@@ -112,7 +111,7 @@ _PARTS = (
     _tell(
         "user_operation", _address(1),
         f"'sender', {_address(1)}, 'paymaster', nullif({_address(2)}, '{_NOBODY}')",
-        f"topic = '{USER_OPERATION}' and len(topics) = 4 and token in (select address from rpc_entry_points)",
+        f"topic = '{USER_OPERATION}' and topic3 is not null and token in (select address from rpc_entry_points)",
     ),
 )  # fmt: skip
 EVENTS_SQL = f"""

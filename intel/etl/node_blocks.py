@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from intel.etl.chain_events import EVENTS_SQL
 from intel.etl.clean import Staged, stage_rows
+from intel.etl.logs import IS_USUAL, USUAL_LOGS
 from intel.etl.stage import settle_rows
 from intel.sources.files import FILE_COLUMN, ROW_COLUMN, RawTable
 from intel.sources.layout import Shape
@@ -78,7 +79,6 @@ def stage_node_blocks(con: Connection, opened: Mapping[str, RawTable], scope: Sc
         ("blocks", "blocks", (), None),
         ("transactions", "transactions", (), None),
         ("transactions", "transfers", ("native",), "payments"),
-        ("logs", "transfers", _TOKEN_KINDS, "logs"),
         ("credits", "transfers", (), None),
     ]
     plan += [("transactions", "transfers", ("fee",), "payments")] if told.has_receipts else []
@@ -91,10 +91,26 @@ def stage_node_blocks(con: Connection, opened: Mapping[str, RawTable], scope: Sc
         staged += [one] if one else []
     if not told.has_traces:
         con.execute("create or replace temp table failed_calls (tx_hash varchar, path varchar)")
+    staged += stage_logs(con, opened["logs"], scope.source)
     staged.append(_stage_events(con, scope))
     for dataset in NODE_DATASETS:
         settle_rows(con, [one for one in staged if one.dataset == dataset])
     return staged
+
+
+def stage_logs(con: Connection, logs: RawTable, source: str) -> list[Staged]:
+    """Make staged transfers of raw_logs: at once those in the usual form, with every check those in any other.
+
+    Of a usual one nothing is left to find wrong: its words are as many and as wide as they must be, and their digits
+    are a node's own writing. It is four fifths of all, and taken ten times as fast.
+    """
+    con.execute(f"create or replace table stage.transfers_usual as {USUAL_LOGS}", {"source": source})
+    con.execute(f"create or replace temp view raw_unusual_logs as from raw_logs where not {IS_USUAL}")
+    usual = Staged("transfers_usual", "transfers", rpc_layout(source, "logs", "transfers"), logs, is_part=True)
+    rest = RawTable("raw_unusual_logs", logs.files, logs.columns)
+    layout = rpc_layout(source, "logs", "transfers", _TOKEN_KINDS, "logs")
+    unusual = stage_rows(con, rest, layout, chain=None, now=_NEVER)
+    return [usual, *([unusual] if unusual else [])]
 
 
 def _stage_events(con: Connection, scope: Scope) -> Staged:

@@ -14,7 +14,10 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
         *_TRANSACTION, "tx_index", "gas_limit", "gas_price", "nonce", "type", "method_id", "input_length", "miner",
     ),
     "payments": _TRANSACTION,
-    "logs": (*_PLACE, "tx_hash", "position", "token", "topics", "data", "initiator", "is_wrapped_coin"),
+    "logs": (
+        *_PLACE, "tx_hash", "position", "token", "topic0", "topic1", "topic2", "topic3", "data", "initiator",
+        "is_wrapped_coin",
+    ),
     "traces": (
         *_PLACE, "tx_hash", "sender", "receiver", "created", "value_raw", "trace_type", "call_type", "trace_address",
         "error",

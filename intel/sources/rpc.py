@@ -31,8 +31,8 @@ _BUSY = re.compile(
     r"rate.?limit|limit exceeded|too many requests|capacity|busy|overload|time.?out|timed out|temporar|try again", re.I
 )
 _TOO_MUCH = re.compile(
-    r"too large|too many (?:results|logs|blocks)|more than \d|block range|range (?:is )?too|response size|query returned"
-    r"|query timeout|exceeds? (?:the )?(?:max|limit of)|limited to|max(?:imum)? range",
+    r"too large|too many (?:results|logs|blocks)|more than \d|block range|range (?:is )?too|response size"
+    r"|query returned|query timeout|exceeds? (?:the )?(?:max|limit of)|limited to|max(?:imum)? range",
     re.I,
 )
 _UNKNOWN_METHOD = re.compile(

@@ -114,7 +114,7 @@ def _list_wrapped(con: Connection, how: Unpacking) -> list[str]:
     known = {address.lower() for address in (how.facts.wrapped, *how.wrapped) if address}
     if how.find_wrapping is not None and how.facts.slug not in load_chains():
         asked = con.execute(
-            f"select distinct token from rpc_logs where event in ('{_DEPOSIT}', '{_WITHDRAWN}') order by 1"
+            f"select distinct token from rpc_logs where topic0 in ('{_DEPOSIT}', '{_WITHDRAWN}') order by 1"
         ).fetchall()
         known |= how.find_wrapping([str(row[0]) for row in asked if row[0] not in known])
     return sorted(known)
@@ -213,7 +213,8 @@ roots as (
 )
 select
     h.block_number, h.block_time, h.miner, h.base_fee, lower(t.hash) as tx_hash, t.type as type,
-    {_small("t.transactionIndex")} as tx_index, t."from" as sender, t."to" as receiver, t.value as value_raw,
+    {_small("t.transactionIndex")} as tx_index, lower(t."from") as sender, lower(t."to") as receiver,
+    t.value as value_raw,
     {_small("t.gas")} as gas_limit, coalesce(p.price, {_wide("t.gasPrice")}) as gas_price, {_small("t.nonce")} as nonce,
     case when length(t.input) >= 10 then lower(substr(t.input, 1, 10)) end as method_id,
     greatest(length(t.input) // 2 - 1, 0) as input_length, coalesce(p.success, o.success) as success, p.created,
@@ -229,19 +230,20 @@ with logged as (
     select unnest(r.logs) as l from rpc_receipts union all select r from rpc_loose_logs
 )
 select t.block_number, t.block_time, t.tx_hash, t.sender as signer, {_small("l.logIndex")} as position,
-    lower(l.address) as token, l.topics as topics, l.data as data, lower(l.topics[1]) as event
+    lower(l.address) as token, lower(l.topics[1]) as topic0, lower(l.topics[2]) as topic1, lower(l.topics[3]) as topic2,
+    lower(l.topics[4]) as topic3, lower(l.data) as data
 from logged join rpc_transactions t on t.tx_hash = lower(l.transactionHash)
 """
 # Where a bundler carries the operations of others, their accounts act, each up to the log that closes its operation.
 # Only the known entry points count: any contract can log that somebody acted.
 _LOGS = f"""
 with operations as (
-    select tx_hash, position, '0x' || substr(lower(topics[3]), 27) as account from rpc_logs
-    where event = '{_USER_OPERATION}' and len(topics) = 4 and token in (select address from rpc_entry_points)
+    select tx_hash, position, '0x' || substr(topic2, 27) as account from rpc_logs
+    where topic0 = '{_USER_OPERATION}' and topic3 is not null and token in (select address from rpc_entry_points)
 ),
 begins as (
     select tx_hash, max(position) as position from rpc_logs
-    where event = '{_BEFORE_EXECUTION}' and token in (select address from rpc_entry_points) group by tx_hash
+    where topic0 = '{_BEFORE_EXECUTION}' and token in (select address from rpc_entry_points) group by tx_hash
 ),
 acts as (
     select l.tx_hash, l.position, arg_min(o.account, o.position) as account
@@ -250,7 +252,7 @@ acts as (
     where l.position > coalesce(b.position, -1)
     group by l.tx_hash, l.position
 )
-select l.block_number, l.block_time, l.tx_hash, l.position, l.token, l.topics, l.data,
+select l.block_number, l.block_time, l.tx_hash, l.position, l.token, l.topic0, l.topic1, l.topic2, l.topic3, l.data,
     coalesce(a.account, l.signer) as initiator, l.token in (select token from rpc_wrapped) as is_wrapped_coin
 from rpc_logs l left join acts a on a.tx_hash = l.tx_hash and a.position = l.position
 order by l.block_number, l.position
