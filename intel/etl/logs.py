@@ -21,7 +21,7 @@ TRANSFER_BATCH = "0x4a39dc06d4c0dbc64b70af90fd698a233a518aa5d07e595d983b8c0526c8
 DEPOSIT = "0xe1fffcc4923d04b559f4d29a8bfc6cda04eb5b0d3c460751c2402c5c5cc9109c"  # (address,uint256)
 WITHDRAWAL = "0x7fcf532c15f0a6db0bd6d0e038bea71d30d808c7d98cb3bf7268a95bf5081b65"  # (address,uint256)
 
-_STANDARD = f"('{TRANSFER}', '{TRANSFER_SINGLE}', '{TRANSFER_BATCH}')"
+STANDARD_EVENTS = f"('{TRANSFER}', '{TRANSFER_SINGLE}', '{TRANSFER_BATCH}')"
 _WRAPPING = f"('{DEPOSIT}', '{WITHDRAWAL}')"
 _NO_ADDRESS = "0" * 24  # an address fills the last 20 of its 32 bytes
 
@@ -65,7 +65,7 @@ def shape_logs(con: Connection, view: str, types: Mapping[str, str]) -> str:
             select *, {event} as event, {count} as topic_count,
                 lower({indexed} || coalesce(substr(data, 3), '')) as words
             from {view} l
-            where {event} in {_STANDARD} or ({event} in {_WRAPPING} and {wraps})
+            where {event} in {STANDARD_EVENTS} or ({event} in {_WRAPPING} and {wraps})
         ), measured as (
             select *, length(words) // 64 as word_count,
                 length(words) % 64 = 0 and regexp_full_match(words, '[0-9a-f]*') as is_whole,

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from intel.etl.chain_events import EVENTS_SQL
 from intel.etl.clean import Staged, stage_rows
-from intel.etl.logs import IS_USUAL, USUAL_LOGS
+from intel.etl.logs import IS_USUAL, STANDARD_EVENTS, USUAL_LOGS
 from intel.etl.stage import settle_rows
 from intel.sources.files import FILE_COLUMN, ROW_COLUMN, RawTable
 from intel.sources.layout import Shape
@@ -105,7 +105,10 @@ def stage_logs(con: Connection, logs: RawTable, source: str) -> list[Staged]:
     are a node's own writing. It is four fifths of all, and taken ten times as fast.
     """
     con.execute(f"create or replace table stage.transfers_usual as {USUAL_LOGS}", {"source": source})
-    con.execute(f"create or replace temp view raw_unusual_logs as from raw_logs where not {IS_USUAL}")
+    con.execute(
+        "create or replace temp table raw_unusual_logs as from raw_logs "
+        f"where (topic0 in {STANDARD_EVENTS} or is_wrapped_coin) and not {IS_USUAL}"
+    )
     usual = Staged("transfers_usual", "transfers", rpc_layout(source, "logs", "transfers"), logs, is_part=True)
     rest = RawTable("raw_unusual_logs", logs.files, logs.columns)
     layout = rpc_layout(source, "logs", "transfers", _TOKEN_KINDS, "logs")
