@@ -10,7 +10,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS)
 SOURCES = $(wildcard intel app.py pages bench examples tests)
 
-.PHONY: help setup run test check lint format lock bench clean
+.PHONY: help setup run test check soak lint format lock bench clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /@/' | while IFS=@ read -r name text; \
@@ -37,6 +37,10 @@ test: setup  ## run the checks and all tests, installing Java and chromium for t
 
 check: setup lint  ## format, lint, types, floors, unit and contract tests: under two minutes
 	$(PYTEST) -m "not slow and not spark and not browser" tests/unit tests/contracts
+
+soak: setup  ## kill the ingest from a live node fifty times in each phase; minutes
+	@.ci/parts
+	INTEL_SOAK=50 $(BIN)/python -m pytest -q -n 3 tests/live/test_kills.py
 
 lint: setup
 	$(BIN)/ruff format --check $(SOURCES)

@@ -16,6 +16,7 @@ from intel import (
 )
 from intel import cli_options as o
 from intel.cli_app import add_group, app, open_store, settle, show, show_json
+from intel.cli_rpc import verify_coverage
 from intel.config import read_settings
 from intel.errors import IntelError, StoreError
 from intel.talk import Talk, make_console
@@ -180,8 +181,13 @@ def prune_snapshots(keep: o.Keep = 2, store: o.Store = None) -> None:
 
 
 @app.command()
-def coverage(json: o.Json = False, store: o.Store = None) -> None:
-    """Show which blocks were seen, per chain and kind, with holes, times and sources."""
+def coverage(
+    verify: o.Verify = None, addresses: o.VerifiedAddresses = None, json: o.Json = False, store: o.Store = None
+) -> None:
+    """Show which blocks were seen, per chain and kind, with holes, times and sources; or ask a node for balances."""
+    if verify is not None:
+        verify_coverage(verify, addresses, json=json, store=store)
+        return
     from intel.profiler.coverage import describe_coverage, list_chains_seen
     from intel.render import render_coverage
 

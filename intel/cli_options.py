@@ -34,6 +34,22 @@ OfAddress = Annotated[str | None, Option("--address", metavar="ADDRESS", help="A
 Purge = Annotated[bool, Option("--purge", help="Remove them instead of dating their retraction.")]
 Assets = Annotated[list[Path] | None, Option(metavar="PATH", help="The verified map from symbol to contract.")]
 
+# A node.
+Url = Annotated[str, Argument(metavar="URL", help="The node's http:// or https:// address; its key is never shown.")]
+Blocks = Annotated[str | None, Option("--blocks", metavar="A:B", help="First and last block, both included.")]
+Follow = Annotated[bool, Option("--follow", help="Go on with new blocks until stopped, or up to B.")]
+NodeChain = Annotated[str | None, Option("--chain", metavar="NAME", help="The chain it must be on.")]
+Wrapped = Annotated[
+    list[str] | None,
+    Option("--wrapped", metavar="ADDRESS", help="A contract of the wrapped native coin, where unlisted."),
+]
+Batch = Annotated[int, Option("--batch", metavar="N", min=1, help="Blocks asked for in one request.")]
+Workers = Annotated[int, Option("--workers", metavar="N", min=1, help="Requests at once.")]
+Verify = Annotated[str | None, Option("--verify", metavar="URL", help="Compare balances with those of this node.")]
+VerifiedAddresses = Annotated[
+    Path | None, Option("--addresses", metavar="FILE", help="Of these addresses; if not given those that moved most.")
+]
+
 # Builds and the demo.
 Ml = Annotated[bool, Option("--ml/--no-ml", help="Train and apply the models too.")]
 Full = Annotated[bool, Option("--full", help="Build even where nothing has changed.")]

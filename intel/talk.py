@@ -6,17 +6,20 @@ import json
 import sys
 import time
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TextIO
 
 from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from intel.errors import AmbiguousSubject, IntelError
 
 _PIPED_WIDTH = 240  # a pipe has no edge: nothing is cut or wrapped that `grep` may look for
 _PAGE_WIDTH = 150
+_SAID_EVERY = 5.0  # seconds, where there is no terminal to draw a bar on
 
 
 def make_console(stream: TextIO) -> Console:
@@ -72,6 +75,31 @@ class Talk:
         yield
         seconds = round(time.perf_counter() - start, 3)
         self.say(f"{name}: {seconds:,.1f} s", step=name, state="finished", seconds=seconds)
+
+    @contextmanager
+    def bar(self, what: str) -> Iterator[Callable[..., None]]:
+        """Show how far a long run is: a bar on a terminal, else a line every few seconds.
+
+        Yields a function of (done, total) and the facts `rate` (per second), `left` and others (in seconds).
+        """
+        said = 0.0
+        with Progress(
+            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[told]}"), console=self._console,
+            disable=self._is_json or not self._console.is_terminal,
+        ) as display:  # fmt: skip
+            task = display.add_task(what, total=None, told="")
+
+            def move(done: int, total: int, **facts: float | None) -> None:
+                nonlocal said
+                rate, left = facts.get("rate") or 0.0, facts.get("left")
+                told = f"{done:,} of {total:,} {what}, {rate:,.1f} a second"
+                told += f", {timedelta(seconds=round(left))} left" if left is not None else ""
+                display.update(task, completed=done, total=total, told=told)
+                if display.disable and (done == total or time.perf_counter() - said > _SAID_EVERY):
+                    said = time.perf_counter()
+                    self.say(told, done=done, total=total, **facts)
+
+            yield move
 
     def count(self, counts: Mapping[str, int]) -> None:
         """Say how many rows of each status there are so far."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import platform
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -48,10 +50,40 @@ def find_spark() -> str | None:
     return find_java() if importlib.util.find_spec("pyspark") else None
 
 
+def parts_folder() -> Path:
+    """Return where .ci/parts puts what npm and Go install: outside the checkout, shared by all checkouts."""
+    return Path(os.environ.get("INTEL_TEST_PARTS", "").strip() or "~/.cache/intel-tests").expanduser()
+
+
+def find_anvil() -> str | None:
+    """Return the path of the native anvil of the npm package for this machine."""
+    machine = "arm64" if platform.machine().lower() in {"arm64", "aarch64"} else "amd64"
+    package = f"node/node_modules/@foundry-rs/anvil-{sys.platform}-{machine}"
+    return _find_file(parts_folder() / package / "bin" / "anvil")
+
+
+def find_contracts() -> str | None:
+    """Return the folder of the npm packages with contracts and their compiler, where Node can run that."""
+    compiler = parts_folder() / "node" / "node_modules" / "solc" / "package.json"
+    return str(compiler.parent.parent) if _find_file(compiler) and shutil.which("node") else None
+
+
+def find_geth() -> str | None:
+    """Return the path of the geth that was built for these tests."""
+    return _find_file(parts_folder() / "go" / "geth")
+
+
+def _find_file(path: Path) -> str | None:
+    return str(path) if path.is_file() else None
+
+
 # name -> (finder, what is missing when it finds nothing)
 PARTS: Mapping[str, tuple[Callable[[], str | None], str]] = {
     "spark": (find_spark, f"pyspark (extra `spark`) or Java >= {OLDEST_JAVA}"),
     "browser": (find_browser, f"a browser on the PATH ({', '.join(BROWSERS)})"),
+    "anvil": (find_anvil, "npm package @foundry-rs/anvil (.ci/parts installs it where npm is)"),
+    "contracts": (find_contracts, "Node, or the npm packages with contracts and solc (.ci/parts installs them)"),
+    "geth": (find_geth, "a geth built from its Go module (.ci/parts builds it where Go is and the module can be had)"),
 }
 
 

@@ -103,7 +103,8 @@ def _shape(con: Connection, layout: Layout, view: str, types: Mapping[str, str])
     if layout.shape == "logs":
         return shape_logs(con, view, types)
     if layout.shape == "traces":
-        return shape_traces(con, view, types)
+        told = ", ".join(f"'{kind}'" for kind in layout.tells)
+        return f"select * from ({shape_traces(con, view, types)}) where kind in ({told}, 'reward')"
     if layout.shape == "calls":
         return shape_calls(view, types)
     return shape_payments(layout.tells[0], view, types)

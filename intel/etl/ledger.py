@@ -52,7 +52,10 @@ def _register_vocabulary(con: Connection) -> None:
 
 
 def _fill_addresses(con: Connection) -> None:
-    """Deal ids in order of (chain, address); contracts are those created, emitting logs or paying inside a call."""
+    """Deal ids in order of (chain, address); contracts are those created, emitting logs or paying inside a call.
+
+    A key that signed to act by a contract's code (EIP-7702) pays inside calls too, and is none all the same.
+    """
     con.execute(
         """
         create or replace temp table seen_addresses as
@@ -67,7 +70,8 @@ def _fill_addresses(con: Connection) -> None:
             union all select distinct chain, created, true from lake_transactions
             union all select distinct chain, sender, cast(null as boolean) from lake_edges
             union all select distinct chain, receiver, cast(null as boolean) from lake_edges
-            union all select distinct chain, address, cast(null as boolean) from lake_events
+            union all select distinct chain, address,
+                case when event in ('contract_created', 'forwarder_created') then true end from lake_events
             union all select distinct chain, actor, cast(null as boolean) from lake_events
         ) where address is not null group by chain, address
         """
@@ -80,15 +84,21 @@ def _fill_addresses(con: Connection) -> None:
         """
     )
     con.execute(
+        "create or replace temp table delegating_keys as "
+        "select distinct chain, address from lake_events where event = 'authorization' and address is not null"
+    )
+    con.execute(
         "insert into facts.addresses select row_number() over (order by chain, address) - 1, chain, address, "
-        "coalesce(is_contract, case when s.address is not null then false end) "
-        "from seen_addresses left join signers s using (chain, address) order by 1"
+        "case when k.address is not null then false "
+        "else coalesce(is_contract, case when s.address is not null then false end) end "
+        "from seen_addresses left join signers s using (chain, address) "
+        "left join delegating_keys k using (chain, address) order by 1"
     )
     con.execute(
         "insert into facts.address_lookup select address, chain, address_id from facts.addresses "
         "order by address, chain"
     )
-    con.execute("drop table seen_addresses; drop table signers")
+    con.execute("drop table seen_addresses; drop table signers; drop table delegating_keys")
 
 
 def _gather_token_facts(con: Connection) -> None:

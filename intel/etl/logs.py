@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from intel.sources.chains import load_chains
+from intel.sources.files import FILE_COLUMN, ROW_COLUMN
 from intel.store import Connection
 
 # keccak-256 of the event's signature
@@ -20,9 +21,29 @@ TRANSFER_BATCH = "0x4a39dc06d4c0dbc64b70af90fd698a233a518aa5d07e595d983b8c0526c8
 DEPOSIT = "0xe1fffcc4923d04b559f4d29a8bfc6cda04eb5b0d3c460751c2402c5c5cc9109c"  # (address,uint256)
 WITHDRAWAL = "0x7fcf532c15f0a6db0bd6d0e038bea71d30d808c7d98cb3bf7268a95bf5081b65"  # (address,uint256)
 
-_STANDARD = f"('{TRANSFER}', '{TRANSFER_SINGLE}', '{TRANSFER_BATCH}')"
+STANDARD_EVENTS = f"('{TRANSFER}', '{TRANSFER_SINGLE}', '{TRANSFER_BATCH}')"
 _WRAPPING = f"('{DEPOSIT}', '{WITHDRAWAL}')"
 _NO_ADDRESS = "0" * 24  # an address fills the last 20 of its 32 bytes
+
+_SMALL = "0" * 34  # above 30 digits: what is left is below 2^120, and so below what is called oversize
+# A Transfer of an ERC-20 or ERC-721 with its arguments where the standards put them, and an everyday amount or id.
+IS_USUAL = (
+    f"coalesce(topic0 = '{TRANSFER}' and length(topic1) = 66 and length(topic2) = 66 "
+    f"and starts_with(topic1, '0x{_NO_ADDRESS}') and starts_with(topic2, '0x{_NO_ADDRESS}') and case "
+    f"when topic3 is null then length(data) = 66 and starts_with(data, '0x{_SMALL}') "
+    f"else coalesce(length(data), 0) <= 2 and length(topic3) = 66 and starts_with(topic3, '0x{_SMALL}') end, false)"
+)
+# Such logs as staged transfers, from a node's raw_logs; `$source` names the node. HUGEINT only carries the digits.
+USUAL_LOGS = f"""
+select {FILE_COLUMN}, {ROW_COLUMN}, chain, block_number, block_time, tx_hash, position, 0 as sub_position,
+    case when topic3 is null then 'erc20' else 'erc721' end as kind, '0x' || substr(topic1, 27) as sender,
+    '0x' || substr(topic2, 27) as receiver, token,
+    case when topic3 is not null then ('0x' || substr(topic3, 37))::hugeint::varchar end as token_id,
+    case when topic3 is null then ('0x' || substr(data, 37))::hugeint::decimal(38, 0) else 1 end as value_raw,
+    null::varchar as value_text, initiator, $source as source, false as block_time_is_estimated,
+    true as position_is_known, null::varchar as issue
+from raw_logs where {IS_USUAL}
+"""
 
 
 def shape_logs(con: Connection, view: str, types: Mapping[str, str]) -> str:
@@ -32,16 +53,19 @@ def shape_logs(con: Connection, view: str, types: Mapping[str, str]) -> str:
     Needs table chain_map. Deposit and Withdrawal are wrapping only on a chain's own wrapped coin (data/chains.toml):
     other contracts use the same events for other things.
     """
-    _list_wrapped_coins(con)
+    if "is_wrapped_coin" in types:
+        wraps = "l.is_wrapped_coin"
+    else:
+        _list_wrapped_coins(con)
+        wraps = "exists (from wrapped_coins w where w.chain_text is not distinct from l.chain::varchar "
+        wraps += "and w.token = lower(l.token::varchar))"
     event, count, indexed = _split_topics(types)
     return f"""
         with logged as (
             select *, {event} as event, {count} as topic_count,
                 lower({indexed} || coalesce(substr(data, 3), '')) as words
             from {view} l
-            where {event} in {_STANDARD} or ({event} in {_WRAPPING} and exists (
-                from wrapped_coins w where w.chain_text is not distinct from l.chain::varchar
-                and w.token = lower(l.token::varchar)))
+            where {event} in {STANDARD_EVENTS} or ({event} in {_WRAPPING} and {wraps})
         ), measured as (
             select *, length(words) // 64 as word_count,
                 length(words) % 64 = 0 and regexp_full_match(words, '[0-9a-f]*') as is_whole,

@@ -46,6 +46,8 @@ class ChainFacts:
     chain_id: int | None = None
     aliases: tuple[str, ...] = ()
     wrapped: str | None = None  # contract of the wrapped coin that logs Deposit and Withdrawal and no Transfer for them
+    pays_miners: bool = False  # mining a block pays a fixed reward, at least in part of the chain's history
+    entry_points: tuple[str, ...] = ()  # contracts that carry out the operations of smart accounts (ERC-4337)
 
 
 @lru_cache(maxsize=1)
@@ -61,7 +63,7 @@ def _read_chain(slug: str, row: Mapping[str, object]) -> ChainFacts:
     if chain_id is not None and not isinstance(chain_id, int):
         raise ValueError(f"data/chains.toml: id of {slug} is not a number: {chain_id!r}")
     caip2 = f"eip155:{chain_id}" if chain_id is not None else row.get("caip2")
-    aliases = row.get("aliases", [])
+    aliases, points = row.get("aliases", []), row.get("entry_points", [])
     return ChainFacts(
         slug=slug,
         name=str(row["name"]),
@@ -73,7 +75,14 @@ def _read_chain(slug: str, row: Mapping[str, object]) -> ChainFacts:
         chain_id=chain_id,
         aliases=tuple(str(alias) for alias in aliases) if isinstance(aliases, list) else (),
         wrapped=str(row["wrapped"]) if "wrapped" in row else None,
+        pays_miners=bool(row.get("mined", False)),
+        entry_points=tuple(str(address) for address in points) if isinstance(points, list) else (),
     )
+
+
+def load_entry_points() -> tuple[str, ...]:
+    """Return the entry points of smart accounts: the same contracts at the same address on every EVM chain."""
+    return load_chains()[ANY_EVM].entry_points
 
 
 @lru_cache(maxsize=1)

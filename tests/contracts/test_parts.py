@@ -17,6 +17,7 @@ def test_part_is_here(name: str) -> None:
 @pytest.fixture
 def bare_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("INTEL_TEST_PARTS", str(tmp_path))
     monkeypatch.delenv("JAVA_HOME", raising=False)
 
 

@@ -1,0 +1,295 @@
+"""How do a node's answers become raw tables, in bulk and without a Python object per row?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from intel.errors import BadInput
+from intel.sources.chains import ChainFacts, load_chains, load_entry_points
+from intel.sources.files import FILE_COLUMN, ROW_COLUMN, RawTable
+from intel.sources.rpc_blocks import RawBlocks
+from intel.sources.rpc_keys import recover_authorities
+from intel.store import Connection, DatabaseError, is_read_error
+
+_TEXT = "VARCHAR"
+_LOG: dict[str, object] = {
+    **dict.fromkeys(("address", "data", "logIndex", "transactionHash"), _TEXT),
+    "topics": [_TEXT],
+}
+_AUTHORIZATION = ("chainId", "address", "nonce", "yParity", "v", "r", "s")
+_TRANSACTION: dict[str, object] = dict.fromkeys(
+    ("hash", "nonce", "transactionIndex", "from", "to", "value", "gas", "gasPrice", "input", "type"), _TEXT
+)
+_TRANSACTION |= {"authorizationList": [dict.fromkeys(_AUTHORIZATION, _TEXT)]}
+_WITHDRAWAL = dict.fromkeys(("index", "address", "amount"), _TEXT)
+_BLOCK = dict.fromkeys(
+    ("number", "hash", "parentHash", "timestamp", "miner", "baseFeePerGas", "difficulty"), _TEXT
+) | {"transactions": [_TRANSACTION], "withdrawals": [_WITHDRAWAL]}  # fmt: skip
+_RECEIPT = dict.fromkeys(
+    (
+        "transactionHash", "blockHash", "blockNumber", "from", "status", "gasUsed", "effectiveGasPrice",
+        "contractAddress", "l1Fee", "blobGasUsed", "blobGasPrice",
+    ),
+    _TEXT,
+) | {"logs": [_LOG]}  # fmt: skip
+_ACTION = dict.fromkeys(
+    (
+        "from", "to", "value", "callType", "creationMethod", "address", "refundAddress", "balance", "author",
+        "rewardType",
+    ),
+    _TEXT,
+)  # fmt: skip
+_TRACE = {
+    "action": _ACTION, "result": {"address": _TEXT}, "blockHash": _TEXT, "blockNumber": "BIGINT", "traceAddress": _TEXT,
+    "transactionHash": _TEXT, "type": _TEXT, "error": _TEXT,
+}  # fmt: skip
+_CALLS = pa.schema(
+    [("block_number", pa.int64()), ("tx_index", pa.int64())]
+    + [
+        (name, pa.string())
+        for name in (
+            "sender", "receiver", "created", "value_raw", "trace_type", "call_type", "trace_address", "error",
+        )
+    ]
+)  # fmt: skip
+_USER_OPERATION = "0x49628fd1471006c1482da88028e9ce4dbb080b815c9b0344d39e5a8e6ec1419f"
+_BEFORE_EXECUTION = "0xbb47ee3e183a558b1a2ff0874b079f3fc5478b7454eacf2bfc5af2ff5878f972"
+_DEPOSIT = "0xe1fffcc4923d04b559f4d29a8bfc6cda04eb5b0d3c460751c2402c5c5cc9109c"  # (address,uint256)
+_WITHDRAWN = "0x7fcf532c15f0a6db0bd6d0e038bea71d30d808c7d98cb3bf7268a95bf5081b65"  # (address,uint256)
+
+
+class BlocksChanged(Exception):
+    """The answers are of different states of the chain: it changed between two requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacking:
+    """What is known before a node's answers are read: chain, name of the source, contracts of the wrapped coin."""
+
+    facts: ChainFacts
+    source: str
+    wrapped: tuple[str, ...] = ()
+    find_wrapping: Callable[[list[str]], set[str]] | None = None  # asks which of these contracts wrap the coin
+
+
+def unpack_blocks(con: Connection, raw: RawBlocks, how: Unpacking) -> dict[str, RawTable]:
+    """Make the raw tables blocks, transactions, logs, traces and credits of one range of blocks; return them by name.
+
+    Raises BlocksChanged where receipts or traces are of other blocks than those read, BadInput where an answer cannot
+    be read.
+    """
+    try:
+        _unnest(con, "rpc_blocks", raw.blocks, _BLOCK, is_list=False)
+        _unnest(con, "rpc_receipts", raw.receipts, _RECEIPT, is_list=True)
+        _unnest(con, "rpc_traces", raw.traces, _TRACE, is_list=True)
+        _unnest(con, "rpc_loose_logs", raw.logs, _LOG, is_list=True)
+    except DatabaseError as error:
+        if not is_read_error(error):
+            raise
+        first = str(error).splitlines()[0][:200]
+        raise BadInput(f"blocks {raw.first}-{raw.last}: an answer cannot be read: {first}", "try again") from error
+    con.register("rpc_calls", pa.Table.from_pylist(raw.calls, schema=_CALLS))
+    con.execute(_HEADS)
+    con.execute(_PAID)
+    con.execute(_TRANSACTIONS)
+    _check_blocks(con, raw)
+    con.execute(_LOGGED)
+    known = {"known": _list_wrapped(con, how)}
+    con.execute("create or replace temp table rpc_wrapped as select unnest($known::varchar[]) as token", known)
+    points = {"points": list(load_entry_points())}
+    con.execute("create or replace temp table rpc_entry_points as select unnest($points::varchar[]) as address", points)
+    opened = {name: _open(con, name, sql, how) for name, sql in _RAW.items()}
+    con.unregister("rpc_calls")
+    _list_authorities(con, how)
+    return opened
+
+
+def _list_wrapped(con: Connection, how: Unpacking) -> list[str]:
+    """Return the contracts of the wrapped coin: those known, and on a chain that is not listed, those found."""
+    known = {address.lower() for address in (how.facts.wrapped, *how.wrapped) if address}
+    if how.find_wrapping is not None and how.facts.slug not in load_chains():
+        asked = con.execute(
+            f"select distinct token from rpc_logs where topic0 in ('{_DEPOSIT}', '{_WITHDRAWN}') order by 1"
+        ).fetchall()
+        known |= how.find_wrapping([str(row[0]) for row in asked if row[0] not in known])
+    return sorted(known)
+
+
+def _list_authorities(con: Connection, how: Unpacking) -> None:
+    signed = con.execute(
+        "select lower(t.hash), unnest(t.authorizationList) from (select unnest(r.transactions) as t from rpc_blocks) "
+        "where t.type = '0x4'"
+    ).fetchall()
+    rows = recover_authorities(signed, how.facts.chain_id or 0)
+    schema = pa.schema([(name, pa.string()) for name in ("tx_hash", "authority", "delegate")])
+    con.register("rpc_signed", pa.Table.from_pylist(rows, schema=schema))
+    con.execute("create or replace temp table rpc_authorizations as select * from rpc_signed")
+    con.unregister("rpc_signed")
+
+
+def _unnest(con: Connection, name: str, bodies: Sequence[bytes], row: Mapping[str, object], *, is_list: bool) -> None:
+    """Read bodies, each a JSON list of answers, into a table of one struct `r` per result."""
+    con.register("rpc_bodies", pa.table({"body": pa.array([body.decode() for body in bodies], pa.large_string())}))
+    shape = json.dumps([{"result": [row] if is_list else row}])
+    result = "unnest(answer.result)" if is_list else "answer.result"
+    con.execute(
+        f"create or replace temp table {name} as select {result} as r from "
+        f"(select unnest(from_json(body, '{shape}')) as answer from rpc_bodies)"
+    )
+    con.unregister("rpc_bodies")
+
+
+def _check_blocks(con: Connection, raw: RawBlocks) -> None:
+    """See that every block is there once, and that its receipts and traces are its own."""
+    count, first, last, parents = con.execute(
+        "select count(distinct block_number), min(block_number), max(block_number), count(*) filter "
+        "(where parent_hash <> before) from (select *, lag(block_hash) over (order by block_number) as before "
+        "from rpc_heads)"
+    ).fetchall()[0]
+    if (count, first, last) != (raw.last - raw.first + 1, raw.first, raw.last):
+        raise BadInput(f"blocks {raw.first}-{raw.last}: the node gave {count} blocks, {first} to {last}", "try again")
+    strange = con.execute(
+        "select count(*) from (select lower(r.blockHash) as block_hash from rpc_receipts "
+        "union all select lower(r.blockHash) from rpc_traces) t where block_hash is not null "
+        "and not exists (from rpc_heads h where h.block_hash = t.block_hash)"
+    ).fetchall()[0][0]
+    lacking = 0
+    if raw.receipts:
+        lacking = con.execute("select count(*) from rpc_transactions where not has_receipt").fetchall()[0][0]
+    if parents or strange or lacking:
+        raise BlocksChanged(f"blocks {raw.first}-{raw.last} changed while they were read")
+
+
+def _open(con: Connection, name: str, sql: str, how: Unpacking) -> RawTable:
+    con.execute(
+        f"create or replace temp table raw_{name} as select *, $source as {FILE_COLUMN}, "
+        f"row_number() over () as {ROW_COLUMN}, $chain as chain from ({sql})",
+        {"source": how.source, "chain": how.facts.slug},
+    )
+    columns = {str(row[0]): str(row[1]) for row in con.execute(f"describe raw_{name}").fetchall()}
+    return RawTable(f"raw_{name}", (Path(how.source),), columns)
+
+
+def _small(hexed: str) -> str:
+    return f"try_cast({hexed} as bigint)"
+
+
+def _wide(hexed: str) -> str:
+    # HUGEINT only carries the product of two numbers into DECIMAL(38, 0).
+    return f"try_cast({hexed} as hugeint)"
+
+
+_HEADS = f"""
+create or replace temp table rpc_heads as select
+    {_small("r.number")} as block_number, make_timestamp({_small("r.timestamp")} * 1000000) as block_time,
+    lower(r.hash) as block_hash, lower(r.parentHash) as parent_hash, r.miner as miner,
+    {_wide("r.baseFeePerGas")} as base_fee, coalesce(ltrim(r.difficulty, '0x'), '') <> '' as is_mined
+from rpc_blocks
+"""
+# What each transaction cost: gas, what a rollup charges for its place on layer 1, and blobs.
+_PAID = f"""
+create or replace temp table rpc_paid as select
+    lower(r.transactionHash) as tx_hash, r.contractAddress as created, {_small("r.status")} = 1 as success,
+    {_small("r.gasUsed")} as gas_used, {_wide("r.effectiveGasPrice")} as price,
+    coalesce({_wide("r.l1Fee")}, 0) as l1_fee,
+    coalesce({_small("r.blobGasUsed")} * {_wide("r.blobGasPrice")}, 0) as blob_fee
+from rpc_receipts
+"""
+_TRANSACTIONS = f"""
+create or replace temp table rpc_transactions as
+with listed as (
+    select {_small("r.number")} as block_number, unnest(r.transactions) as t from rpc_blocks
+),
+roots as (
+    select lower(r.transactionHash) as tx_hash, bool_and(r.error is null) as success from rpc_traces
+    where r.traceAddress = '[]' and r.transactionHash is not null group by all
+    union all
+    select null, null where false
+)
+select
+    h.block_number, h.block_time, h.miner, h.base_fee, lower(t.hash) as tx_hash, t.type as type,
+    {_small("t.transactionIndex")} as tx_index, lower(t."from") as sender, lower(t."to") as receiver,
+    t.value as value_raw,
+    {_small("t.gas")} as gas_limit, coalesce(p.price, {_wide("t.gasPrice")}) as gas_price, {_small("t.nonce")} as nonce,
+    case when length(t.input) >= 10 then lower(substr(t.input, 1, 10)) end as method_id,
+    greatest(length(t.input) // 2 - 1, 0) as input_length, coalesce(p.success, o.success) as success, p.created,
+    p.gas_used, p.l1_fee, p.blob_fee, p.tx_hash is not null as has_receipt,
+    (p.gas_used * coalesce(p.price, {_wide("t.gasPrice")}) + p.l1_fee + p.blob_fee)::decimal(38, 0) as fee_raw
+from listed join rpc_heads h using (block_number)
+left join rpc_paid p on p.tx_hash = lower(t.hash)
+left join roots o on o.tx_hash = lower(t.hash)
+"""
+_LOGGED = f"""
+create or replace temp table rpc_logs as
+with logged as (
+    select unnest(r.logs) as l from rpc_receipts union all select r from rpc_loose_logs
+)
+select t.block_number, t.block_time, t.tx_hash, t.sender as signer, {_small("l.logIndex")} as position,
+    lower(l.address) as token, lower(l.topics[1]) as topic0, lower(l.topics[2]) as topic1, lower(l.topics[3]) as topic2,
+    lower(l.topics[4]) as topic3, lower(l.data) as data
+from logged join rpc_transactions t on t.tx_hash = lower(l.transactionHash)
+"""
+# Where a bundler carries the operations of others, their accounts act, each up to the log that closes its operation.
+# Only the known entry points count: any contract can log that somebody acted.
+_LOGS = f"""
+with operations as (
+    select tx_hash, position, '0x' || substr(topic2, 27) as account from rpc_logs
+    where topic0 = '{_USER_OPERATION}' and topic3 is not null and token in (select address from rpc_entry_points)
+),
+begins as (
+    select tx_hash, max(position) as position from rpc_logs
+    where topic0 = '{_BEFORE_EXECUTION}' and token in (select address from rpc_entry_points) group by tx_hash
+),
+acts as (
+    select l.tx_hash, l.position, arg_min(o.account, o.position) as account
+    from rpc_logs l join operations o on o.tx_hash = l.tx_hash and o.position >= l.position
+    left join begins b on b.tx_hash = l.tx_hash
+    where l.position > coalesce(b.position, -1)
+    group by l.tx_hash, l.position
+)
+select l.block_number, l.block_time, l.tx_hash, l.position, l.token, l.topic0, l.topic1, l.topic2, l.topic3, l.data,
+    coalesce(a.account, l.signer) as initiator, l.token in (select token from rpc_wrapped) as is_wrapped_coin
+from rpc_logs l left join acts a on a.tx_hash = l.tx_hash and a.position = l.position
+order by l.block_number, l.position
+"""
+_TRACES = """
+select r.blockNumber as block_number, h.block_time, lower(r.transactionHash) as tx_hash,
+    coalesce(r.action."from", r.action.address) as sender,
+    case when r.type = 'create' then null when r.type = 'reward' then r.action.author
+        else coalesce(r.action."to", r.action.refundAddress) end as receiver,
+    r.result.address as created, coalesce(r.action.value, r.action.balance, '0x0') as value_raw,
+    case when r.type = 'selfdestruct' then 'suicide' else r.type end as trace_type,
+    coalesce(r.action.callType, r.action.creationMethod) as call_type,
+    translate(r.traceAddress, '[] ', '') as trace_address,
+    r.error as error
+from rpc_traces join rpc_heads h on h.block_number = r.blockNumber
+union all
+select c.block_number, t.block_time, t.tx_hash, c.sender, c.receiver, c.created, c.value_raw, c.trace_type, c.call_type,
+    c.trace_address, c.error
+from rpc_calls c join rpc_transactions t on t.block_number = c.block_number and t.tx_index = c.tx_index
+"""
+# What a block pays by itself: what is left of its fees to who made it, and what validators take out.
+_CREDITS = f"""
+select block_number, block_time, null::bigint as position, 'reward' as kind, miner as receiver,
+    sum(greatest(gas_price - coalesce(base_fee, 0), 0) * gas_used)::decimal(38, 0)::varchar as value_raw
+from rpc_transactions where gas_used is not null and miner is not null group by all
+having sum(greatest(gas_price - coalesce(base_fee, 0), 0) * gas_used) > 0
+union all
+select h.block_number, h.block_time, {_small("w.index")}, 'withdrawal', w.address,
+    ({_wide("w.amount")} * 1000000000)::decimal(38, 0)::varchar
+from (select {_small("r.number")} as block_number, unnest(r.withdrawals) as w from rpc_blocks) v
+join rpc_heads h on h.block_number = v.block_number
+where {_wide("w.amount")} > 0
+"""
+_RAW = {
+    "blocks": "select block_number, block_time, block_hash, parent_hash from rpc_heads",
+    "transactions": "from rpc_transactions",
+    "logs": _LOGS,
+    "traces": _TRACES,
+    "credits": _CREDITS,
+}
