@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from intel.entities.reach import attribute_by_paths, register_calibration
+from intel.entities.reach import attribute_by_paths, calibrate, register_calibration
 from intel.sources.categories import load_trust_scale
 from intel.store import Connection
 
@@ -93,7 +93,8 @@ order by r.chain, r.address, r.visibility
 
 # Members of a group go by its owner; the reason is their strongest link to another member. What labels inside the group
 # say against its owner stays as the rival, and keeps the members from being confirmed.
-_CLUSTERED = """
+_CLUSTERED = (
+    """
 insert into beliefs.attributions by name
 with pairs as (
     select left_id as address_id, right_id as other_id, visibility, probability, basis, reason
@@ -122,10 +123,9 @@ best as (
     group by address_id, visibility
 ),
 measured as (
-    select b.*, k.role is not null as is_calibrated,
-        coalesce(case when k.high_raw > k.low_raw then
-            k.low_p + (k.high_p - k.low_p) * (b.probability - k.low_raw) / (k.high_raw - k.low_raw) else k.low_p end,
-            b.probability) as sure
+    select b.*, k.role is not null as is_calibrated, """
+    + calibrate("b.probability")
+    + """ as sure
     from best b
     left join calibration k
         on k.role = 'same_controller' and b.probability >= k.from_raw and b.probability < k.below_raw
@@ -164,6 +164,7 @@ where not exists (
 )
 order by c.address_id, c.visibility
 """
+)
 
 # What each named owner holds is a cluster too, under the owner's slug; what only private rows add makes no public one.
 _NAMED_CLUSTERS = """

@@ -29,6 +29,16 @@ select heuristic, family, 1::bigint << (dense_rank() over (order by family) - 1)
 from (select distinct heuristic, family from beliefs.evidence)
 """
 
+
+def calibrate(raw: str) -> str:
+    """Return SQL of what `raw` came to when it was measured, `k` being the piece of `calibration` that it lies in.
+
+    The curve is straight within a piece; without one, the raw value stands.
+    """
+    return f"""coalesce(case when k.high_raw > k.low_raw then
+            k.low_p + (k.high_p - k.low_p) * ({raw} - k.low_raw) / (k.high_raw - k.low_raw) else k.low_p end, {raw})"""
+
+
 # A link scored with private rows stands before the same link without. People's labels travel inside a cluster only,
 # so no path gets round what kept two clusters apart; links to a service go where they say.
 _LINKS = """
@@ -139,7 +149,8 @@ select address_id from beliefs.anchors where visibility = 'public' or $layer = '
 order by 1
 """
 
-_INSERT = """
+_INSERT = (
+    """
 insert into beliefs.attributions by name
 with steps as (
     select
@@ -177,11 +188,9 @@ claims as (
     qualify row_number() over (partition by start_id order by e.visibility = 'private', k.role) = 1
 ),
 measured as (
-    select
-        c.*, k.role is not null as is_calibrated,
-        coalesce(case when k.high_raw > k.low_raw then
-            k.low_p + (k.high_p - k.low_p) * (c.raw - k.low_raw) / (k.high_raw - k.low_raw) else k.low_p end, c.raw)
-            as confidence
+    select c.*, k.role is not null as is_calibrated, """
+    + calibrate("c.raw")
+    + """ as confidence
     from claims c
     left join calibration k on k.role = coalesce(c.role, 'member') and c.raw >= k.from_raw and c.raw < k.below_raw
 ),
@@ -211,6 +220,7 @@ where r.visibility = $layer
     )
 order by r.start_id
 """
+)
 
 
 def attribute_by_paths(con: Connection, limits: Mapping[str, object]) -> None:

@@ -1,6 +1,6 @@
 """Do two addresses that another rule links sleep at the same hours, or at opposite ones?
 
-Reads: beliefs.evidence (pairs that other rules propose), facts.address_stats, facts.transfers, facts.addresses.
+Reads: proposed_pairs (beliefs.evidence of other rules), facts.address_stats, facts.transfers, facts.addresses.
 Requires: evidence, initiators. Each of the two signed `min_signed` transactions or more over 60 days.
 Returns: same_controller, only for pairs that are proposed already: `weight_bits` where the hours of the day agree
     (Jensen-Shannon divergence below `max_divergence`), `apart_bits` where the six quietest hours do not overlap.
@@ -18,18 +18,10 @@ from intel.heuristics.base import Heuristic
 
 # Logarithms are rounded to decimals before they are added up: one sum on every engine and in every order.
 _SQL = """
-with proposed as (
-    select
-        least(e.left_id, e.right_id) as left_id, greatest(e.left_id, e.right_id) as right_id,
-        max(e.visibility) as visibility
-    from beliefs.evidence e
-    where e.relation = 'same_controller' and e.family <> 'BEHAV' and e.right_id is not null
-    group by least(e.left_id, e.right_id), greatest(e.left_id, e.right_id)
-),
-ends as (
-    select left_id as address_id from proposed
+with ends as (
+    select left_id as address_id from proposed_pairs
     union
-    select right_id from proposed
+    select right_id from proposed_pairs
 ),
 active as (
     select s.address_id
@@ -90,7 +82,7 @@ divergences as (
         from (
             select p.left_id, p.right_id, cast(l.mass as double) / cast(l.total as double) as l,
                 cast(r.mass as double) / cast(r.total as double) as r
-            from proposed p
+            from proposed_pairs p
             join hours l on l.address_id = p.left_id
             join hours r on r.address_id = p.right_id and r.hour = l.hour
         ) p
@@ -107,7 +99,7 @@ judged as (
                 then cast($apart_bits as double)
             when cast(d.divergence as double) < $max_divergence then cast($weight_bits as double)
         end as bits
-    from proposed p
+    from proposed_pairs p
     join sleepers l on l.address_id = p.left_id
     join sleepers r on r.address_id = p.right_id
     join divergences d on d.left_id = p.left_id and d.right_id = p.right_id

@@ -1,6 +1,6 @@
 """Do two addresses that another rule links set gas in the same uncommon way, or in opposite ways?
 
-Reads: beliefs.evidence (pairs that other rules propose), facts.transactions, facts.addresses.
+Reads: proposed_pairs (beliefs.evidence of other rules), facts.transactions, facts.addresses.
 Requires: evidence, transactions. Each of the two sent `min_sent` transactions or more since its chain knows those of
     type 2; older ones had no choice.
 Returns: same_controller, only for pairs that are proposed already: `weight_bits` where three habits agree (old type
@@ -18,15 +18,7 @@ from __future__ import annotations
 from intel.heuristics.base import Heuristic
 
 _SQL = """
-with proposed as (
-    select
-        least(e.left_id, e.right_id) as left_id, greatest(e.left_id, e.right_id) as right_id,
-        max(e.visibility) as visibility
-    from beliefs.evidence e
-    where e.relation = 'same_controller' and e.family <> 'BEHAV' and e.right_id is not null
-    group by least(e.left_id, e.right_id), greatest(e.left_id, e.right_id)
-),
-eras as (
+with eras as (
     select chain, min(block_number) as first_block from facts.transactions where type = 2 group by chain
 ),
 senders as (
@@ -69,7 +61,7 @@ judged as (
             + case when l.limit_habit = -r.limit_habit then 1 else 0 end
             + case when l.price_habit = -r.price_habit then 1 else 0 end as differ,
         l.type_habit = r.type_habit and l.limit_habit = r.limit_habit and l.price_habit = r.price_habit as agree
-    from proposed p
+    from proposed_pairs p
     join shares l on l.sender_id = p.left_id
     join shares r on r.sender_id = p.right_id
     where l.type_habit * l.limit_habit * l.price_habit <> 0 and r.type_habit * r.limit_habit * r.price_habit <> 0

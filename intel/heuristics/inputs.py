@@ -75,6 +75,16 @@ group by c.address_id
 having min(coalesce(g.entity_id, p.entity_id, c.entity_id)) = max(coalesce(g.entity_id, p.entity_id, c.entity_id))
 """
 
+# Pairs that the rules so far hold for one controller's: what a rule about behaviour may look at.
+_PROPOSED_PAIRS = """
+select
+    least(e.left_id, e.right_id) as left_id, greatest(e.left_id, e.right_id) as right_id,
+    max(e.visibility) as visibility
+from beliefs.evidence e
+where e.relation = 'same_controller' and e.family <> 'BEHAV' and e.right_id is not null
+group by least(e.left_id, e.right_id), greatest(e.left_id, e.right_id)
+"""
+
 INPUTS = (
     RuleInput("compromised_keys", COMPROMISED_KEYS, stored=True),
     RuleInput("clean_transfers", _CLEAN_TRANSFERS, stored=False),
@@ -88,6 +98,7 @@ INPUTS = (
     RuleInput("deposit_moves", DEPOSIT_MOVES, stored=True),
     RuleInput("deposit_spans", DEPOSIT_SPANS, stored=False),
     RuleInput("known_deposits", _KNOWN_DEPOSITS, stored=False),
+    RuleInput("proposed_pairs", _PROPOSED_PAIRS, stored=False),
     RuleInput("plain_wallets", PLAIN_WALLETS, stored=True),
     RuleInput("first_fundings", FIRST_FUNDINGS, stored=True),
     RuleInput("wallet_fundings", WALLET_FUNDINGS, stored=False),

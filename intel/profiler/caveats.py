@@ -182,7 +182,7 @@ _OF_HOLDINGS = {
     "doubtful_price": "valued at a price on which sources disagree",
     "unknown_decimals": "in base units, for the token's decimals are unknown",
     "negative": "below zero: more went out than was seen coming in",
-    "spam": "that looks like spam, placed last",
+    "spam": "taken for spam, placed last",
 }
 
 

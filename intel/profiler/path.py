@@ -8,12 +8,13 @@ from math import log2
 from typing import Any
 
 from intel.entities.arithmetic import weigh_link
+from intel.entities.paths import DECAY
 from intel.profiler.evidence import EVIDENCE_COLUMNS, EVIDENCE_ENDS, EVIDENCE_ORDER
 from intel.store.reader import Reader
 
 MAX_STEPS = 4
 _WIDTH = 400  # addresses looked at per step, the likeliest first
-_STEP_COST = log2(1 / 0.9)  # each further step is worth a tenth less (intel.entities.attribute)
+_STEP_COST = log2(1 / DECAY)
 
 _AROUND = f"""
 select v.left_id, v.right_id, {EVIDENCE_COLUMNS}

@@ -136,7 +136,11 @@ def test_engines_agree(names: str, spark: SparkSession, tmp_path: Path) -> None:
             copy_table(spark, con, tmp_path, "beliefs.evidence", "beliefs_evidence")
         found += compare(spark, con, (rule.name, rule.sql, rule.params), RESULT_COLUMNS)
         assert not run_rule(con, rule, EvidenceSettings()).failed
-        for view in ("known_deposits", "wallet_fundings"):  # inputs that read what the rules have found so far
+        for view in (
+            "known_deposits",
+            "proposed_pairs",
+            "wallet_fundings",
+        ):  # inputs that read what the rules have found so far
             copy_table(spark, con, tmp_path, view, view)
     assert (found > 0) == (names == "all scenarios")
     con.close()
