@@ -84,7 +84,7 @@ def describe_exposure(reader: Reader, subject: Subject, window: Window = ALWAYS)
 
 def _categorise(reader: Reader, parties: str, owners: str, own: str | None) -> str:
     """Return SQL of (address_id, category, is_hub) for the ids in `parties`; a null category: nobody knows."""
-    _prepare_walls(reader)
+    prepare_walls(reader)
     same = "o.entity_id = $own" if own is not None else "false"
     return f"""select k.address_id,
         case when k.address_id is null or k.address_id in (select address_id from system_ids) then 'protocol'
@@ -98,7 +98,7 @@ def _categorise(reader: Reader, parties: str, owners: str, own: str | None) -> s
         left join hub_ids v on v.address_id = k.address_id"""
 
 
-def _prepare_walls(reader: Reader) -> None:
+def prepare_walls(reader: Reader) -> None:
     """Fill the thread's `mixer_ids`, `system_ids`, `hub_ids` and `listed_ids` (with category, is_sanctioned)."""
 
     def fill() -> None:
