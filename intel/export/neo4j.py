@@ -78,13 +78,13 @@ def open_graph(uri: str, user: str = "", password: str = "", database: str | Non
     auth = neo4j.basic_auth(user or "neo4j", password) if password else None
     with _name_failures(place):
         driver = neo4j.GraphDatabase.driver(
-            uri, auth=auth, connection_timeout=15, connection_acquisition_timeout=60, max_transaction_retry_time=60,
+            uri, auth=auth, connection_timeout=15, connection_acquisition_timeout=30, max_transaction_retry_time=60,
             notifications_min_severity="OFF", user_agent="intel",
         )  # fmt: skip
     try:
         with _name_failures(place):
-            driver.verify_connectivity(database=database) if database else driver.verify_connectivity()
             check_version(driver.get_server_info().agent, place)
+            driver.execute_query("return 1", database_=database)
         yield Graph(driver, place, database)
     finally:
         driver.close()

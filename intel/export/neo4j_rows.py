@@ -165,8 +165,8 @@ _ENTITY_SENT = f"""
 _EVIDENCE = f"""
     select {_ADDRESS_KEY.format("l")} as start_key,
         coalesce({_ADDRESS_KEY.format("r")}, $build || ':entity:' || e.right_entity) as end_key, e.relation,
-        e.heuristic, e.version, e.family, e.event, e.weight_bits, e.weight_is_assumed, e.support, e.tx_hashes, e.first_block,
-        e.last_block, e.valid_from, e.valid_to, e.visibility, e.reason
+        e.heuristic, e.version, e.family, e.event, e.weight_bits, e.weight_is_assumed, e.support, e.tx_hashes,
+        e.first_block, e.last_block, e.valid_from, e.valid_to, e.visibility, e.reason
     from beliefs.evidence e join facts.addresses l on l.address_id = e.left_id
     left join facts.addresses r on r.address_id = e.right_id
     where {_SHOWN} and (e.right_id is not null or e.right_entity is not null) order by all"""

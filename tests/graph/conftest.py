@@ -60,6 +60,6 @@ def reader(store: Path) -> Iterator[Reader]:
 def economy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     """The current build of a small simulated economy."""
     settings = Settings(store=tmp_path_factory.mktemp("economy") / "store")
-    make_demo(settings, transfers=10_000)
+    make_demo(settings, transfers=20_000)
     with Reader(settings.store) as opened:
         yield opened

@@ -114,6 +114,8 @@ dbms.usage_report.enabled=false
     finally:
         process.kill()
         process.wait(timeout=30)
+        if process.stdin is not None:
+            process.stdin.close()
         log.close()
 
 

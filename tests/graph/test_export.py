@@ -21,8 +21,7 @@ Rows = Callable[..., list[dict[str, object]]]
 
 def find_ids(reader: Reader, address: str) -> list[int]:
     return [
-        row[0]
-        for row in reader.query("select address_id from facts.address_lookup where address = $a", {"a": address})
+        row[0] for row in reader.query("select address_id from facts.address_lookup where address = $a", {"a": address})
     ]
 
 
@@ -41,7 +40,8 @@ def test_nodes_and_sums_are_those_of_the_ledger(graph: Graph, reader: Reader) ->
          "first": "2021-05-03T10:00:00Z", "last": "2021-05-05T10:00:00Z", "is_of_it": True}
     ]  # fmt: skip
     owner = graph.read(
-        "match (a:Address {address: $address})-[c:CONTROLLED_BY]->(e:Entity) return e.entity_id as id, c.status as status",
+        "match (a:Address {address: $address})-[c:CONTROLLED_BY]->(e:Entity) "
+        "return e.entity_id as id, c.status as status",
         address=ACORN_HOT,
     )
     assert owner == [{"id": "acorn-exchange", "status": "labelled"}]
