@@ -14,6 +14,7 @@ from intel import (
     cli_evaluate,  # noqa: F401
     cli_export,  # noqa: F401
     cli_judge,  # noqa: F401
+    cli_trace,  # noqa: F401
 )
 from intel import cli_options as o
 from intel.cli_app import add_group, app, open_store, settle, show, show_json

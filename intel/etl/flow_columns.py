@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -39,6 +39,14 @@ class _Times(NamedTuple):
     tag: Column
 
 
+class _Rows(NamedTuple):
+    sender: Column
+    receiver: Column
+    asset: Column
+    kind: Column
+    amount: Column
+
+
 def write_flow_columns(con: Connection, folder: Path, spam_flags: Sequence[str]) -> None:
     """Write the columns of `intel.store.flows` for the build on this connection into its folder.
 
@@ -57,12 +65,7 @@ def write_flow_columns(con: Connection, folder: Path, spam_flags: Sequence[str])
         for name in FLOW_COLUMNS:
             columns[name][filled:end] = numbers[order] if name == "tx" else part[name][order]
         filled, tx = end, int(numbers.max(initial=tx - 1)) + 1
-    for side, name in (("sender", "sent"), ("receiver", "received")):
-        ends = create_column(folder, f"{name}_ends", addresses + 1)
-        rows_column = create_column(folder, f"{name}_rows", _count_known(columns[side]))
-        _index_rows(np.asarray(columns[side]), np.asarray(ends), np.asarray(rows_column))
-        rows_column.flush()
-        ends.flush()
+    _write_statements(folder, columns, addresses)
     for column in columns.values():
         column.flush()
 
@@ -123,20 +126,53 @@ def _number_block(tags: Column, span: tuple[int, int], out: tuple[Column, Column
     return number
 
 
-def _count_known(ids: Column) -> int:
-    return int(np.count_nonzero(ids >= 0))
+def _write_statements(folder: Path, columns: dict[str, np.memmap[Any, Any]], addresses: int) -> None:
+    rows = _Rows(*(np.asarray(columns[name]) for name in _Rows._fields))
+    ends = create_column(folder, "statement_ends", addresses + 1)
+    _count_entries(rows, np.asarray(ends))
+    found = [create_column(folder, f"statement_{name}", int(ends[-1])) for name in ("asset", "row", "balance")]
+    _fill_statements(rows, np.asarray(ends), *(np.asarray(column) for column in found))
+    for column in (ends, *found):
+        column.flush()
 
 
 @numba.njit(cache=True)
-def _index_rows(ids: Column, ends: Column, rows: Column) -> None:
-    """Fill compressed sparse rows: count, add up, then put each row in its place."""
-    for row in range(len(ids)):
-        if ids[row] >= 0:
-            ends[ids[row] + 1] += 1
+def _count_entries(rows: _Rows, ends: Column) -> None:
+    for row in range(len(rows.sender)):
+        for who in (rows.sender[row], rows.receiver[row]):
+            if who >= 0:
+                ends[who + 1] += 1
     for address in range(1, len(ends)):
         ends[address] += ends[address - 1]
-    places = ends.copy()
-    for row in range(len(ids)):
-        if ids[row] >= 0:
-            rows[places[ids[row]]] = row
-            places[ids[row]] += 1
+
+
+@numba.njit(cache=True)
+def _fill_statements(rows: _Rows, ends: Column, assets: Column, places: Column, balances: Column) -> None:
+    """Put every row before both its ends, then sort each address's entries by asset and add them up."""
+    free = ends.copy()
+    for row in range(len(rows.sender)):
+        for who in (rows.sender[row], rows.receiver[row]):
+            if who >= 0:
+                places[free[who]] = row
+                assets[free[who]] = rows.asset[row]
+                free[who] += 1
+    for address in range(len(ends) - 1):
+        begin, end = ends[address], ends[address + 1]
+        order = np.argsort(assets[begin:end], kind="mergesort")
+        assets[begin:end] = assets[begin:end][order]
+        places[begin:end] = places[begin:end][order]
+        _add_up(address, (begin, end), rows, (assets, places, balances))
+
+
+@numba.njit(cache=True)
+def _add_up(address: int, span: tuple[int, int], rows: _Rows, entries: tuple[Column, Column, Column]) -> None:
+    """Fill the balances; a row from an address to itself stands twice, and moves nothing."""
+    assets, places, balances = entries
+    balance = 0.0
+    for entry in range(span[0], span[1]):
+        if entry == span[0] or assets[entry] != assets[entry - 1]:
+            balance = 0.0
+        row = places[entry]
+        if rows.kind[row] >= 0 and rows.sender[row] != rows.receiver[row]:
+            balance += rows.amount[row] if rows.receiver[row] == address else -rows.amount[row]
+        balances[entry] = balance

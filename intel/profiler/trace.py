@@ -112,8 +112,8 @@ def follow_money(reader: Reader, source: Source, question: Question) -> Passage:
     flows, places = read_flows(reader), read_places(reader, question.tier)
     is_forward = question.direction == "forward"
     ledger = _turn(flows, is_forward=is_forward)
-    town = _mark_source(places, source, len(flows.sent_ends) - 1)
-    span = _find_span(reader, flows, source, question)
+    town = _mark_source(places, source, len(flows.statement_ends) - 1)
+    span = find_rows_between(reader, flows, question.window)
     only_tx = -1
     if source.tx_hash is not None:
         only_tx = int(flows.tx[_find_transaction(reader, flows, source.tx_hash)])
@@ -128,13 +128,10 @@ def follow_money(reader: Reader, source: Source, question: Question) -> Passage:
 
 def _turn(flows: Flows, *, is_forward: bool) -> Ledger:
     """Return the rows as the pass meets them: backward, who was paid is the payer."""
-    sides = (
-        (flows.sender, flows.receiver, flows.sent_ends, flows.sent_rows, flows.received_ends, flows.received_rows)
-        if is_forward
-        else (flows.receiver, flows.sender, flows.received_ends, flows.received_rows, flows.sent_ends, flows.sent_rows)
-    )
+    sides = (flows.sender, flows.receiver) if is_forward else (flows.receiver, flows.sender)
     return Ledger(
-        sides[0], sides[1], flows.asset, flows.amount, flows.usd, flows.kind, flows.tx, *sides[2:]
+        *sides, flows.asset, flows.amount, flows.usd, flows.kind, flows.tx, flows.statement_ends,
+        flows.statement_asset, flows.statement_row, flows.statement_balance,
     )  # fmt: skip
 
 
@@ -154,10 +151,10 @@ def _mark_source(places: Places, source: Source, addresses: int) -> Town:
     return Town(places.wall, places.is_contract, is_source, places.pool, places.scale, places.pools)
 
 
-def _find_span(reader: Reader, flows: Flows, source: Source, question: Question) -> tuple[int, int]:
+def find_rows_between(reader: Reader, flows: Flows, window: Window) -> tuple[int, int]:
     """Return the rows of the window, first and behind the last; rows and transfers have the same number at its ends."""
     bounds = []
-    for moment, other in ((question.window.since, 0), (question.window.until, len(flows.tx))):
+    for moment, other in ((window.since, 0), (window.until, len(flows.tx))):
         if moment is None:
             bounds.append(other)
         else:
@@ -193,11 +190,13 @@ def _find_ends(span: tuple[int, int], ledger: Ledger, source: Source, wish: Wish
 
 
 def _list_paid(ledger: Ledger, source: Source) -> Array:
-    """Return the first and the last row that each address of the source paid: enough to know where to begin."""
-    ids = np.array(source.address_ids, np.int64)
-    begins, ends = ledger.paid_ends[ids], ledger.paid_ends[ids + 1]
-    paid = ends > begins
-    return np.concatenate([ledger.paid_rows[begins[paid]], ledger.paid_rows[ends[paid] - 1]])
+    """Return the rows that the addresses of the source paid, in no order."""
+    ends = ledger.statement_ends
+    found = [ledger.statement_row[ends[i] : ends[i + 1]] for i in source.address_ids]
+    rows = np.concatenate(found) if found else np.zeros(0, np.int32)
+    owners = np.repeat(np.array(source.address_ids, np.int64), [len(part) for part in found])
+    paid: Array = rows[ledger.payer[rows] == owners]
+    return paid
 
 
 _POTS, _PARTS, _TOLD = 1 << 13, 1 << 15, 1 << 15
@@ -244,9 +243,6 @@ def _collect(run: Run, unpriced: int) -> Passage:
 
 def _count_unpriced(ledger: Ledger, town: Town, source: Source) -> int:
     """Return how many payments of the source have no price, so that nothing of them was followed."""
-    rows = [ledger.paid_rows[ledger.paid_ends[i] : ledger.paid_ends[i + 1]] for i in source.address_ids]
-    if not rows:
-        return 0
-    paid = np.concatenate(rows)
+    paid = _list_paid(ledger, source)
     counts = (ledger.kind[paid] >= 0) & (ledger.kind[paid] != FEE) & (town.pool[ledger.asset[paid]] >= 0)
     return int(np.count_nonzero(counts & np.isnan(ledger.usd[paid])))

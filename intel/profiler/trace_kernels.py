@@ -39,10 +39,10 @@ class Ledger(NamedTuple):
     usd: Array
     kind: Array
     tx: Array
-    paid_ends: Array
-    paid_rows: Array
-    got_ends: Array
-    got_rows: Array
+    statement_ends: Array
+    statement_asset: Array
+    statement_row: Array
+    statement_balance: Array
 
 
 class Town(NamedTuple):
@@ -156,20 +156,19 @@ def enter_pots(pots: Pots, pools: int) -> None:
 
 
 @numba.njit(cache=True)
-def _sum_before(run: Run, owner: int, pool: int, first: int) -> float:
-    """Return the balance that the rows before `first` leave, never below zero; also backward, where it was the end."""
+def _look_up(owner: int, pool: int, edge: int, run: Run) -> float:
+    """Return what an address held of a pool before the row `edge`, by its statement; never below zero."""
     ledger, town = run.ledger, run.town
+    entry, end = ledger.statement_ends[owner], ledger.statement_ends[owner + 1]
     total = 0.0
-    for side in range(2):
-        ends = ledger.got_ends if side == 0 else ledger.paid_ends
-        rows = ledger.got_rows if side == 0 else ledger.paid_rows
-        for place in range(ends[owner], ends[owner + 1]):
-            row = rows[place]
-            if row >= first:
-                break
-            if ledger.kind[row] >= 0 and town.pool[ledger.asset[row]] == pool:
-                value = ledger.amount[row] * town.scale[ledger.asset[row]]
-                total += value if (side == 0) == run.wish.is_forward else -value
+    while entry < end:
+        asset = ledger.statement_asset[entry]
+        after = entry + np.searchsorted(ledger.statement_asset[entry:end], asset, "right")
+        if town.pool[asset] == pool:
+            place = entry + np.searchsorted(ledger.statement_row[entry:after], edge)
+            if place > entry:
+                total += ledger.statement_balance[place - 1] * town.scale[asset]
+        entry = after
     return max(total, 0.0)
 
 
@@ -182,7 +181,8 @@ def open_pot(owner: int, pool: int, span: tuple[int, int], run: Run) -> int:
     key = owner * run.town.pools + pool
     place = _find_place(key, pots.keys)
     pots.keys[place], pots.places[place] = key, pot
-    balance = _sum_before(run, owner, pool, span[0] if run.wish.is_forward else span[1] + 1)
+    # Backward, the later rows have been undone already: what is left is what there was after this transaction.
+    balance = _look_up(owner, pool, span[0] if run.wish.is_forward else span[1] + 1, run)
     pots.balance[pot], pots.weight[pot] = balance, 0.0
     pots.owner[pot], pots.pool[pot] = owner, pool
     pots.head[pot] = pots.tail[pot] = -1

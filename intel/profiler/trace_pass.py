@@ -36,7 +36,7 @@ def follow_rows(row: int, end: int, run: Run) -> int:
         last = row
         while last + step != end and tx[last + step] == tx[row]:
             last += step
-        if _concerns((min(row, last), max(row, last)), run):
+        if _concerns(min(row, last), max(row, last), tx, run):
             parts = (len(pots.part_next) - pots.used[1]) // 2
             room = min(len(pots.balance) - pots.used[0], len(run.told.row) - pots.used[2], parts)
             if room < 4 * (abs(last - row) + 1):
@@ -47,35 +47,52 @@ def follow_rows(row: int, end: int, run: Run) -> int:
 
 
 @numba.njit(cache=True)
-def _concerns(span: tuple[int, int], run: Run) -> bool:
-    """Say whether anybody whom the money has reached has a part in these rows."""
-    if run.ledger.tx[span[0]] == run.wish.only_tx:
-        return True
-    for row in range(span[0], span[1] + 1):
+def _concerns(first: int, last: int, tx: Array, run: Run) -> bool:
+    """Say whether anybody whom the money has reached, and who may pass it on, has a part in these rows."""
+    steps, farthest = run.pots.steps, run.wish.max_hops
+    for row in range(first, last + 1):
         payer, payee = run.ledger.payer[row], run.ledger.payee[row]
-        if payer >= 0 and run.pots.steps[payer] < NOWHERE:
+        if (payer >= 0 and steps[payer] < farthest) or (payee >= 0 and steps[payee] < farthest):
             return True
-        if payee >= 0 and run.pots.steps[payee] < NOWHERE:
-            return True
-    return False
+    return bool(tx[first] == run.wish.only_tx)
 
 
 @numba.njit(cache=True)
 def _follow_transaction(begin: int, stop: int, run: Run) -> None:
-    ledger, town = run.ledger, run.town
     step = 1 if stop >= begin else -1
     span = (min(begin, stop), max(begin, stop))
-    settled = np.zeros(span[1] - span[0] + 1, np.bool_)
-    if 1 < len(settled) <= MANY_LEGS and ledger.tx[begin] != run.wish.only_tx:
+    settled = np.zeros(span[1] - span[0] + 1 if _has_swap(span, run) else 0, np.bool_)
+    if len(settled):
+        tried = np.zeros(len(settled), np.bool_)
         for row in range(begin, stop + step, step):
-            if not settled[row - span[0]] and _may_swap(row, run):
-                _settle_swap(ledger.payer[row], span, settled, run)
+            if not tried[row - span[0]] and _may_swap(row, run):
+                tried |= run.ledger.payer[span[0] : span[1] + 1] == run.ledger.payer[row]
+                _settle_swap(run.ledger.payer[row], span, settled, run)
     for row in range(begin, stop + step, step):
-        if settled[row - span[0]] or ledger.kind[row] < 0 or town.pool[ledger.asset[row]] < 0:
-            continue
-        if ledger.payer[row] != ledger.payee[row] and ledger.amount[row] > 0:
-            weight, hop = _pay(row, span, run)
-            _deliver(row, span, (weight, hop), run)
+        if len(settled) == 0 or not settled[row - span[0]]:
+            _follow_row(row, span, run)
+
+
+@numba.njit(cache=True)
+def _has_swap(span: tuple[int, int], run: Run) -> bool:
+    """Say whether anybody in a transaction both pays and is paid in a way that may be a swap."""
+    if span[1] - span[0] >= MANY_LEGS or run.ledger.tx[span[0]] == run.wish.only_tx:
+        return False
+    for row in range(span[0], span[1] + 1):
+        if _may_swap(row, run):
+            who = run.ledger.payer[row]
+            for other in range(span[0], span[1] + 1):
+                if run.ledger.payee[other] == who and _is_leg(other, who, run.ledger.payer[other], run):
+                    return True
+    return False
+
+
+@numba.njit(cache=True)
+def _follow_row(row: int, span: tuple[int, int], run: Run) -> None:
+    ledger = run.ledger
+    counts = ledger.kind[row] >= 0 and run.town.pool[ledger.asset[row]] >= 0
+    if counts and ledger.payer[row] != ledger.payee[row] and ledger.amount[row] > 0:
+        _deliver(row, span, _pay(row, span, run), run)
 
 
 @numba.njit(cache=True)

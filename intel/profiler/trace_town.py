@@ -18,7 +18,7 @@ from intel.store.reader import Reader
 
 # Place in `Town.wall` -> what stops the money there; 0: nothing does.
 WALL_KINDS = ("", "service", "mixer", "hub", "system", "owner")
-_HUB_ROWS = 20_000  # an address nobody owns that sent more mixes what belongs to many
+_HUB_ROWS = 40_000  # an address nobody owns with more transfers mixes what belongs to many
 _MIXING_KINDS = ("contract", "hub", "miner")
 
 
@@ -48,9 +48,9 @@ def read_places(reader: Reader, tier: Tier) -> Places:
 
 def _read_places(reader: Reader, tier: Tier) -> Places:
     flows = read_flows(reader)
-    addresses = len(flows.sent_ends) - 1
+    addresses = len(flows.statement_ends) - 1
     wall = np.zeros(addresses, np.int8)
-    wall[np.diff(flows.sent_ends) > _HUB_ROWS] = WALL_KINDS.index("hub")
+    wall[np.diff(flows.statement_ends) > _HUB_ROWS] = WALL_KINDS.index("hub")
     found = _list_walls(reader, tier)
     ids, kinds = found["address_id"].to_numpy(), found["kind"].to_numpy()
     wall[ids] = kinds

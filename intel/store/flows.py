@@ -28,12 +28,18 @@ FLOW_COLUMNS = {
     "tx": np.int32,  # number of the transaction, in order of time
     "transfer": np.int32,  # transfer_id
 }
-# Compressed sparse rows: those that address i sent are sent_rows[sent_ends[i]:sent_ends[i + 1]], in order of time.
-INDEX_COLUMNS = {"sent_ends": np.int64, "sent_rows": np.int32, "received_ends": np.int64, "received_rows": np.int32}
+# Statements: those of address i are the entries from statement_ends[i] on, by asset and then in order of time; each is a
+# row it paid or was paid in, with its balance of the asset after it.
+INDEX_COLUMNS = {
+    "statement_ends": np.int64,
+    "statement_asset": np.int32,
+    "statement_row": np.int32,
+    "statement_balance": np.float64,
+}
 
 
 class Flows(NamedTuple):
-    """The columns of one build: `sender` to `transfer` by row, the `ends` by address, and one entry more."""
+    """The columns of one build: `sender` to `transfer` by row, the others as said above."""
 
     sender: Column
     receiver: Column
@@ -43,10 +49,10 @@ class Flows(NamedTuple):
     kind: Column
     tx: Column
     transfer: Column
-    sent_ends: Column
-    sent_rows: Column
-    received_ends: Column
-    received_rows: Column
+    statement_ends: Column
+    statement_asset: Column
+    statement_row: Column
+    statement_balance: Column
 
 
 def open_flows(folder: Path) -> Flows:
