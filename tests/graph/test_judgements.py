@@ -21,7 +21,8 @@ def own_store(store: Path, tmp_path: Path) -> Path:
 
 def judge(graph: Graph, left: str, right: str, **properties: object) -> None:
     graph.write(
-        "match (l:Address {address: $l}) match (r:Address {address: $r}) create (l)-[j:JUDGED]->(r) set j = $properties",
+        "match (l:Address {address: $l}) match (r:Address {address: $r}) "
+        "create (l)-[j:JUDGED]->(r) set j = $properties",
         l=left, r=right, properties=properties,
     )  # fmt: skip
 
