@@ -1,10 +1,9 @@
-"""What does a person read when the graph database is down, refuses, is foreign or full, and what is left behind?"""
+"""What does a person read when the graph database is down, refuses or is another kind, and what is left behind by a kill?"""
 
 from __future__ import annotations
 
 import logging
 import os
-import resource
 import signal
 import socketserver
 import subprocess
@@ -16,14 +15,14 @@ from pathlib import Path
 import pytest
 
 from intel.config import read_settings
-from intel.errors import GraphDatabaseError, IntelError
+from intel.errors import GraphDatabaseError
 from intel.export import neo4j_write
 from intel.export.neo4j import Graph, check_version, open_graph
 from intel.export.neo4j_write import export_build
 from intel.store.reader import Reader
 from tests.commands import run
 from tests.graph.dump import checksum, dump
-from tests.graph.server import Server, find_free_port, serve_jars
+from tests.graph.server import Server, find_free_port
 from tests.tree import ROOT
 
 PASSWORD = "correct-horse-battery"
@@ -163,21 +162,3 @@ def clean(graph: Graph, reader: Reader) -> tuple[int, str]:
     neo4j_write.remove_build(graph, f"{reader.build_id}-private", successor=None)
     assert dump(graph) == []
     return whole
-
-
-@pytest.mark.slow
-def test_full_disk(tmp_path: Path, reader: Reader, economy: Reader) -> None:
-    """A server whose files may not grow any more stands for one whose disk is full; more room repairs it."""
-    with serve_jars(tmp_path / "full") as server:
-        with server.open() as graph:
-            export_build(reader, graph)
-            before = graph.read("match (n:Intel) return count(n) as n")
-        assert server.process is not None
-        largest = max(path.stat().st_size for path in (tmp_path / "full" / "data").rglob("neostore*"))
-        soft = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (largest, soft[1]))
-        with pytest.raises(IntelError) as caught, server.open() as graph:
-            export_build(economy, graph)
-        assert caught.value.hint
-        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, soft)
-        print(caught.value, before)
