@@ -1,4 +1,4 @@
-"""What does a person read when the graph database is down, refuses or is another kind, and what is left behind by a kill?"""
+"""What does a person read when the graph database is down, refuses or is none, and what does a kill leave behind?"""
 
 from __future__ import annotations
 
