@@ -110,16 +110,24 @@ def follow_money(reader: Reader, source: Source, question: Question) -> Passage:
     """Follow the money of a source; see `trace_money` for the report. Raises UsageError, UnknownSubject."""
     check_question(question)
     flows, places = read_flows(reader), read_places(reader, question.tier)
-    is_forward = question.direction == "forward"
-    ledger = _turn(flows, is_forward=is_forward)
-    town = _mark_source(places, source, len(flows.statement_ends) - 1)
     span = find_rows_between(reader, flows, question.window)
     only_tx = -1
     if source.tx_hash is not None:
         only_tx = int(flows.tx[_find_transaction(reader, flows, source.tx_hash)])
+    return run_pass(flows, places, read_jumps(reader), source, question, span=span, only_tx=only_tx)
+
+
+def run_pass(
+    flows: Flows, places: Places, jumps: tuple[Array, Array], source: Source, question: Question,
+    *, span: tuple[int, int] | None = None, only_tx: int = -1,
+) -> Passage:  # fmt: skip
+    """Follow the money over columns: `span` bounds the rows, `only_tx` numbers the transaction that is the source."""
+    is_forward = question.direction == "forward"
+    ledger = _turn(flows, is_forward=is_forward)
+    town = _mark_source(places, source, len(flows.statement_ends) - 1)
     wish = Wish(RULES.index(question.rule), question.max_hops, question.min_usd, is_forward, only_tx)
-    run = _start_run(ledger, town, wish, _turn_jumps(read_jumps(reader), is_forward=is_forward), source)
-    row, end = _find_ends(span, ledger, source, wish)
+    run = _start_run(ledger, town, wish, _turn_jumps(jumps, is_forward=is_forward), source)
+    row, end = _find_ends(span or (0, len(flows.tx)), ledger, source, wish)
     while row != end:
         row = follow_rows(row, end, run)
         run = run if row == end else _grow(run)
