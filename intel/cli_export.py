@@ -19,6 +19,30 @@ def export_table(name: o.Table, out: o.Out, include_private: o.IncludePrivate = 
     Talk().say(f"{rows:,} rows of {name} written to {out}")
 
 
+@export.command("graph")
+def export_graph(
+    subject: o.Subject, out: o.GraphOut, hops: o.GraphHops = 1, limit: o.GraphLimit = 25, token: o.Token = None,
+    min_usd: o.GraphMinUsd = 0.0, category: o.GraphCategory = None, direction: o.Direction = None,
+    since: o.Since = None, until: o.Until = None, include_private: o.IncludePrivate = False,
+    tier: o.Tier = "confirmed", store: o.Store = None,
+) -> None:  # fmt: skip
+    """Write who pays whom around a subject to a .graphml or .json file."""
+    from intel.profiler.graph import GraphFilter, GraphView, gather_hops
+    from intel.profiler.graph_files import check_graph_file, write_graph
+    from intel.profiler.postings import parse_window
+
+    check_graph_file(out)
+    asked = GraphFilter(token, min_usd, category, direction, parse_window(since, until))
+    view = GraphView((), limit=limit, filters=asked, tier=tier, shows_private=include_private)
+    with open_store(store) as db:
+        graph = gather_hops(db.reader, subject, view, hops)
+        write_graph(out, graph)
+    talk = Talk()
+    for caveat in graph.caveats:
+        talk.say(caveat)
+    talk.say(f"{len(graph.nodes):,} nodes and {len(graph.edges):,} edges around {subject} written to {out}")
+
+
 @export.command("neo4j")
 def export_neo4j(
     uri: o.GraphUri = None, subject: o.OfSubject = None, hops: o.Hops = 2, csv: o.CsvFolder = None,

@@ -98,6 +98,11 @@ OfSubject = Annotated[
     str | None, Option("--subject", metavar="X", help="Only the single transfers near this address or entity.")
 ]
 Hops = Annotated[int, Option("--hops", metavar="N", min=1, help="How far from it; hubs are reached, not passed.")]
+GraphOut = Annotated[Path, Option("--out", metavar="FILE", help="Where to: .graphml or .json.")]
+GraphHops = Annotated[int, Option("--hops", metavar="N", min=1, max=3, help="How far; custodians are not passed.")]
+GraphLimit = Annotated[int, Option("--limit", metavar="N", min=1, help="Counterparties of each that stand alone.")]
+GraphMinUsd = Annotated[float, Option("--min-usd", metavar="V", min=0, help="Only who dealt in this much or more.")]
+GraphCategory = Annotated[str | None, Option("--category", metavar="C", help="Only counterparties of this category.")]
 CsvFolder = Annotated[
     Path | None, Option("--csv", metavar="DIR", help="Write files for `neo4j-admin database import` instead.")
 ]

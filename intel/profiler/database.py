@@ -16,6 +16,8 @@ from intel.profiler.counterparties import By
 from intel.profiler.dealings import tabulate_dealings
 from intel.profiler.explain import explain_link
 from intel.profiler.exposure import describe_exposure
+from intel.profiler.graph import SHOWN, GraphFilter, GraphView, gather_hops
+from intel.profiler.graph_files import build_networkx
 from intel.profiler.history import tabulate_history, tabulate_token_history
 from intel.profiler.lots import Method
 from intel.profiler.members import tabulate_members
@@ -29,6 +31,7 @@ from intel.profiler.transfers import TransferFilter, frame_transfers, stream_tra
 from intel.store.reader import Reader
 
 if TYPE_CHECKING:
+    import networkx as nx
     import pandas as pd
     import pyarrow as pa
 
@@ -195,6 +198,22 @@ class Database:
             )
         question = Question(**asked, window=parse_window(since, until))
         return trace_money(self.reader, resolve_source(self.reader, source, question.tier), question)
+
+    def graph(self, subject: str, hops: int = 1, *, limit: int = SHOWN, **asked: Any) -> nx.MultiDiGraph[str]:
+        """Return who pays whom within `hops` of a subject, the `limit` largest counterparties of each, and the others.
+
+        One edge per chain and token from payer to payee. `asked`: since, until, token, min_usd, category, direction
+        ("in" or "out"), tier, shows_private.
+        """
+        view = {name: asked.pop(name) for name in ("tier", "shows_private") if name in asked}
+        window = parse_window(asked.pop("since", None), asked.pop("until", None))
+        unknown = sorted(set(asked) - {"token", "min_usd", "category", "direction"})
+        if unknown:
+            raise UsageError(
+                f"graph() takes no {', '.join(unknown)}", "it takes since, until, token, min_usd, category, direction"
+            )
+        wanted = GraphView((), limit=limit, filters=GraphFilter(window=window, **asked), **view)
+        return build_networkx(gather_hops(self.reader, subject, wanted, hops))
 
     def suggest(self, text: str, limit: int = 10) -> list[Suggestion]:
         """Return entities and addresses that begin with `text`."""

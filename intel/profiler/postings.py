@@ -223,13 +223,15 @@ def _keep_venues(reader: Reader) -> None:
     )
 
 
-def fill_owners(reader: Reader, ids_sql: str, tier: str, *, table: str = "owners") -> None:
+def fill_owners(reader: Reader, ids_sql: str, tier: str, *, table: str = "owners", shows_private: bool = True) -> None:
     """Fill a temporary table of the thread with the entity of each id that `ids_sql`, one of our own, selects.
 
-    A private attribution stands before the public one. At tier `confirmed` what is only probable has the status
-    `probable`, its owner's name, and no entity_id: it is shown, and counts for nobody.
+    A private attribution stands before the public one, or counts for nothing unless `shows_private`. At tier
+    `confirmed` what is only probable has the status `probable`, its owner's name, and no entity_id: it is shown, and
+    counts for nobody.
     """
     prepare_entities(reader)
+    entities = "known_entities" if shows_private else "(select * from beliefs.entities where visibility = 'public')"
     reader.query(
         f"""create or replace temp table {table} as
         select a.address_id, case when a.is_member then a.entity_id end as entity_id,
@@ -238,12 +240,12 @@ def fill_owners(reader: Reader, ids_sql: str, tier: str, *, table: str = "owners
             a.visibility
         from (
             select *, tier = 'confirmed' or status = 'labelled' or $tier = 'probable' as is_member
-            from beliefs.attributions where address_id in ({ids_sql})
+            from beliefs.attributions where address_id in ({ids_sql}) and ($shows_private or visibility = 'public')
             qualify row_number() over (
                 partition by address_id order by visibility = 'private' desc, confidence desc, entity_id) = 1
         ) a
-        left join known_entities e using (entity_id)""",
-        {"tier": tier},
+        left join {entities} e using (entity_id)""",
+        {"tier": tier, "shows_private": shows_private},
     )
 
 
