@@ -20,6 +20,8 @@ page = st.navigation(
         st.Page("pages/category.py", title="Categories", icon=":material/category:", url_path="category"),
         st.Page("pages/compare.py", title="Compare", icon=":material/compare:", url_path="compare"),
         st.Page("pages/explain.py", title="Explain", icon=":material/hub:", url_path="explain"),
+        st.Page("pages/graph.py", title="Graph", icon=":material/graph_3:", url_path="graph"),
+        st.Page("pages/trace.py", title="Trace", icon=":material/route:", url_path="trace"),
         st.Page("pages/cases.py", title="Cases", icon=":material/folder:", url_path="cases"),
         st.Page("pages/evaluation.py", title="Evaluation", icon=":material/straighten:", url_path="evaluation"),
         st.Page("pages/store.py", title="Coverage and build", icon=":material/inventory_2:", url_path="store"),

@@ -31,8 +31,8 @@ takeFocus();
 
 
 @st.fragment
-def ask_subject(reader: Reader) -> None:
-    """Search while the user types; Enter opens what stands first."""
+def ask_subject(reader: Reader, page: str = PROFILE) -> None:
+    """Search while the user types; Enter opens what stands first, on that page."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = st.text_input(
             "Search",
@@ -52,10 +52,10 @@ def ask_subject(reader: Reader) -> None:
     if opens:
         exact = [item.text for item in found if item.text.lower() == wanted.lower()]
         first = exact or [item.text for item in found if item.kind == "entity"]
-        st.switch_page(PROFILE, query_params={"subject": (first or [wanted])[0]})
+        st.switch_page(page, query_params={"subject": (first or [wanted])[0]})
     for item in found:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            link_subject(item.text, item.name, ":material/domain:" if item.kind == "entity" else ":material/tag:")
+            link_subject(item.text, item.name, ":material/domain:" if item.kind == "entity" else ":material/tag:", page)
             if item.detail != item.kind:
                 st.caption(plain(item.detail))
     if not found:

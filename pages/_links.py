@@ -9,11 +9,12 @@ from pages._words import plain
 
 SEARCH, PROFILE, EXPLAIN, STORE = ("pages/search.py", "pages/profile.py", "pages/explain.py", "pages/store.py")
 TOKEN, CATEGORY, COMPARE, CASES = ("pages/token.py", "pages/category.py", "pages/compare.py", "pages/cases.py")
+GRAPH, TRACE = "pages/graph.py", "pages/trace.py"
 
 
-def link_subject(subject: str, label: str, icon: str | None = None) -> None:
-    """Show a link to the profile of a subject."""
-    st.page_link(PROFILE, label=plain(label), icon=icon, query_params={"subject": subject})
+def link_subject(subject: str, label: str, icon: str | None = None, page: str = PROFILE) -> None:
+    """Show a link to the profile of a subject, or to another page about it."""
+    st.page_link(page, label=plain(label), icon=icon, query_params={"subject": subject})
 
 
 # What is chosen about one subject does not hold for the next.

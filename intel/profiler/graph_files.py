@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from intel.errors import BadInput, UsageError
 from intel.model import MICRO
-from intel.profiler.graph import Edge, Graph
+from intel.profiler.graph import Edge, Graph, GraphFilter, GraphView
+from intel.profiler.postings import Window
 from intel.profiler.profile import to_plain
 
 if TYPE_CHECKING:
@@ -50,6 +52,22 @@ def describe_graph(graph: Graph) -> dict[str, Any]:
     })  # fmt: skip
     assert isinstance(document, dict)
     return document | {"edges": [_describe_edge(edge) for edge in graph.edges]}
+
+
+def read_view(document: dict[str, Any]) -> GraphView:
+    """Return the view that `describe_graph` wrote down. Raises BadInput for what is none."""
+    try:
+        told = dict(document)
+        filters = dict(told.pop("filters"))
+        window = {
+            side: moment and datetime.fromisoformat(moment.rstrip("Z"))
+            for side, moment in filters.pop("window").items()
+        }
+        lists = {name: tuple(told.pop(name)) for name in ("opened", "unfolded")}
+        limits = tuple((str(name), int(limit)) for name, limit in told.pop("limits"))
+        return GraphView(**lists, limits=limits, filters=GraphFilter(**filters, window=Window(**window)), **told)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadInput("this is no view of a graph", "save it again with this version") from error
 
 
 def print_graph(graph: Graph, ending: str) -> bytes:

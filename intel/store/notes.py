@@ -1,4 +1,4 @@
-"""What does a person write down: notes, whom to watch, and cases? Beside the private labels, and as private as they.
+"""What does a person write down: notes, whom to watch, cases, graphs? Beside the private labels, and as private.
 
 Nothing here changes a build, so nothing here counts as a revision of the workspace.
 """
@@ -65,6 +65,30 @@ class CaseSubjectRow(Base):
     made_at: Mapped[datetime]
 
 
+class GraphRow(Base):
+    """A graph that somebody looked at and named: what makes it again, and where its nodes stand."""
+
+    __tablename__ = "graphs"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    name: Mapped[str]
+    document: Mapped[str]
+    made_by: Mapped[str]
+    made_at: Mapped[datetime]
+    removed_at: Mapped[datetime | None]
+
+
+@dataclass(frozen=True, slots=True)
+class SavedGraph:
+    """A saved graph; `document` is the JSON text that was saved."""
+
+    graph_id: int
+    name: str
+    document: str
+    made_by: str
+    made_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Note:
     """What somebody wrote; `made_by` is empty where nobody said who."""
@@ -89,7 +113,7 @@ class Case:
 
 
 class Notebook(Workspace):
-    """Notes, watch-list and cases of one store's workspace."""
+    """Notes, watch-list, cases and graphs of one store's workspace."""
 
     def notes(self, *, subject: str | None = None, case_id: int | None = None) -> list[Note]:
         """Return the notes about a subject or a case (neither given: all), oldest first."""
@@ -180,6 +204,32 @@ class Notebook(Workspace):
             con.execute(
                 delete(CaseSubjectRow).where(CaseSubjectRow.case_id == case_id, CaseSubjectRow.subject == subject)
             )
+
+    def graphs(self) -> list[SavedGraph]:
+        """Return the saved graphs, the latest first."""
+        query = select(GraphRow.__table__).where(GraphRow.removed_at.is_(None)).order_by(GraphRow.id.desc())
+        names = ("name", "document", "made_by", "made_at")
+        return [SavedGraph(row["id"], **{name: row[name] for name in names}) for row in self._select(query)]
+
+    def find_graph(self, graph_id: int) -> SavedGraph:
+        """Return one saved graph; raises UsageError where there is none."""
+        found = next((graph for graph in self.graphs() if graph.graph_id == graph_id), None)
+        if found is None:
+            raise UsageError(f"there is no saved graph {graph_id}", "the list of graphs has those of this store")
+        return found
+
+    def save_graph(self, name: str, document: str, *, made_by: str = "") -> int:
+        """Save a graph and return its number; raises UsageError without a name."""
+        if not name.strip():
+            raise UsageError("the graph has no name", "give it one")
+        values = {"name": name.strip(), "document": document, "made_by": made_by, "made_at": _now()}
+        with self._begin() as con:
+            return int(con.execute(insert(GraphRow).values(**values).returning(GraphRow.id)).scalar_one())
+
+    def remove_graph(self, graph_id: int) -> None:
+        """Put a saved graph away; its row stays, dated."""
+        with self._begin() as con:
+            con.execute(update(GraphRow).where(GraphRow.id == graph_id).values(removed_at=_now()))
 
     def _select(self, query: Any) -> list[Mapping[str, Any]]:
         if self._is_file and not self._path.exists():
