@@ -9,8 +9,8 @@ from intel.profiler.graph import Graph
 
 Place = tuple[float, float]
 
-WIDE, HIGH = 240.0, 165.0  # from ring to ring
-ROOM = (150.0, 80.0)  # of one node with its name
+WIDE, HIGH = 225.0, 128.0  # from ring to ring
+ROOM = (124.0, 62.0)  # of one node with its name
 
 
 class _Ground:

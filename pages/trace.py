@@ -74,7 +74,8 @@ def show_trace(reader: Reader, source: str, question: Question) -> None:
     unresolved = sum(row["usd"] for row in trace.categories if row["category"].startswith("unresolved"))
     columns = st.columns(4)
     columns[0].metric("Followed", say_usd(trace.total_usd), help="As it was worth when it left the source")
-    columns[1].metric("Reached somebody named", f"{1 - unresolved / trace.total_usd:.1%}")
+    columns[1].metric("Resolved", f"{1 - unresolved / trace.total_usd:.1%}",
+                      help="Reached somebody named, a mixer, or came back to the source")  # fmt: skip
     columns[2].metric("Ends", say_count(trace.end_count))
     columns[3].metric("Payments", say_count(trace.step_count))
     with st.container(horizontal=True):
