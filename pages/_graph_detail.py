@@ -88,7 +88,10 @@ def _show_edge(reader: Reader, graph: Graph, source: Node, target: Node) -> None
         return
     count = sum(edge.transfers for edge in edges)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.caption(f"{say_count(count)} transfers, the newest {say_count(page.rows.num_rows)} are shown.")
+        told = "1 transfer" if count == 1 else f"{say_count(count)} transfers"
+        if own in graph.view.unfolded:
+            told += "; shown are those of all its addresses, unfolded ones too"
+        st.caption(f"{told}. The newest {_SHOWN} are shown, the download has all." if count > _SHOWN else f"{told}.")
         with st.container(horizontal=True, width="content"):
             query = {"subject": own, "tab": "Transfers", "party": party.id, "direction": side.capitalize()}
             st.page_link(PROFILE, label="In the profile", icon=":material/badge:", query_params=query)

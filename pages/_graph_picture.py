@@ -117,6 +117,6 @@ def _name_node(node: Node) -> str:
 def say_short(usd: float) -> str:
     """Return dollars in three digits: $1.23M."""
     for size, word in ((1e9, "B"), (1e6, "M"), (1e3, "K")):
-        if usd >= size:
-            return f"${usd / size:.3g}{word}" if usd < 999.5 * size else f"${usd / size:,.0f}{word}"
+        if usd >= 0.9995 * size:
+            return f"${usd / size:,.0f}{word}" if usd >= 999.5 * size else f"${usd / size:.3g}{word}"
     return f"${usd:.2f}" if usd >= 0.01 else "<$0.01"

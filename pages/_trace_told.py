@@ -19,6 +19,7 @@ from pages._words import plain, say_usd, say_words
 
 _STEP_COLUMNS = ("hop", "block_time", "sender_name", "sender", "receiver_name", "receiver", "symbol", "amount",
                  "value_usd", "traced_usd", "outcome", "tx_hash", "block_number", "chain")  # fmt: skip
+_ROUTE_COLUMNS = tuple(name for name in _STEP_COLUMNS if name not in ("hop", "traced_usd", "outcome"))
 _END_SCHEMA = pa.schema({
     "who": pa.string(), "kind": pa.string(), "category": pa.string(), "value_usd": pa.float64(),
     "share": pa.float64(), "hop": pa.int64(), "payments": pa.int64(), "address": pa.string(), "chain": pa.string(),
@@ -118,6 +119,6 @@ def show_routes(found: dict[str, Any]) -> None:
     st.subheader(plain(found["answer"]) + ".")
     for place, route in enumerate(found["routes"]):
         st.markdown(f"**{plain(route['title'])}** · bottleneck {plain(say_usd(route['bottleneck_usd']))}")
-        show_table(pa.Table.from_pylist(route["steps"]), key=f"route_{place}", height="content")
+        show_table(pa.Table.from_pylist(route["steps"]), key=f"route_{place}", height="content", columns=_ROUTE_COLUMNS)
     for caveat in found["caveats"]:
         st.caption(plain(caveat))

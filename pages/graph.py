@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal, cast
 
 import streamlit as st
 
+from intel.errors import UnknownSubject
 from intel.profiler.categories import list_categories
 from intel.profiler.graph import Graph, GraphFilter, GraphView, gather_graph
 from intel.profiler.subjects import resolve_subject
@@ -73,7 +75,13 @@ def show_graph(reader: Reader, text: str) -> None:
     tell_problem()
     bar = st.container(horizontal=True, gap="small", vertical_alignment="center")
     filters = ask_filters(reader)
-    graph = load_graph(reader, reader.build_id, make_view(sketch, filters))
+    try:
+        graph = load_graph(reader, reader.build_id, make_view(sketch, filters))
+    except UnknownSubject as error:
+        if not filters.token:
+            raise
+        st.warning(plain(f"{error.message}. {error.hint}"), icon=":material/filter_alt_off:")
+        graph = load_graph(reader, reader.build_id, make_view(sketch, replace(filters, token=None)))
     places = place_nodes(graph, sketch.places)
     sketch.places.update(places)
     with bar:

@@ -192,8 +192,10 @@ class _Sheet:
     def _unfold(self, own: str) -> None:
         """Let the busiest addresses of an unfolded entity stand beside it; the node itself is the rest of them."""
         is_unfolded, limit = own in self.view.unfolded, dict(self.view.limits).get(own, self.view.limit)
-        whole = self.nodes[own]
-        for row in _choose_members(self.reader, limit if is_unfolded else 0):
+        whole, members = self.nodes[own], _choose_members(self.reader, limit if is_unfolded else 0)
+        if members:
+            self.nodes[own] = replace(whole, members=max(whole.members - sum(row["members"] for row in members), 0))
+        for row in members:
             standing = row["status"] or whole.standing
             node = Node(row["address"], "address", row["address"], own, whole.category, standing, 1, whole.is_custodial)
             self.nodes.setdefault(node.id, node)
@@ -358,7 +360,9 @@ def _choose_members(reader: Reader, limit: int) -> list[dict[str, Any]]:
             from beliefs.attributions group by address_id) o on o.address_id = m.address_id""",
         {"limit": limit},
     )
-    return reader.records("select address, max(status) as status from graph_own group by address order by address")
+    return reader.records(
+        "select address, max(status) as status, count(*) as members from graph_own group by address order by address"
+    )
 
 
 def _read_edges(reader: Reader, own: str, filters: GraphFilter) -> list[Edge]:

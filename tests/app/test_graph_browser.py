@@ -80,7 +80,7 @@ def test_an_edge_leads_to_the_transfers_behind_it(page: Page, address: str, exch
     open_graph(page, address, exchange)
     page.mouse.click(*locate(page, f"intelGraph.edges('[target != \"others:{exchange}\"]')[0].renderedMidpoint()"))
     settle(page)
-    see(page.get_by_text("transfers, the newest"))
+    see(page.locator(".st-key-edge_rows"))
     see(page.get_by_role("link", name="In the profile"))
 
 
