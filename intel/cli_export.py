@@ -27,8 +27,9 @@ def export_graph(
     tier: o.Tier = "confirmed", store: o.Store = None,
 ) -> None:  # fmt: skip
     """Write who pays whom around a subject to a .graphml or .json file."""
-    from intel.profiler.graph import GraphFilter, GraphView, gather_hops
+    from intel.profiler.graph import gather_hops
     from intel.profiler.graph_files import check_graph_file, write_graph
+    from intel.profiler.graph_view import GraphFilter, GraphView
     from intel.profiler.postings import parse_window
 
     check_graph_file(out)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from intel.errors import IntelError
-from intel.profiler.graph import Graph, Node
+from intel.profiler.graph_view import Graph, Node
 from intel.profiler.subjects import resolve_subject
 from intel.profiler.transfers import TransferFilter, read_page, stream_transfers
 from intel.store.reader import Reader

@@ -10,8 +10,8 @@ import streamlit as st
 
 from intel.config import read_settings
 from intel.errors import BadInput
-from intel.profiler.graph import Graph
 from intel.profiler.graph_files import describe_graph, print_graph, read_view
+from intel.profiler.graph_view import Graph
 from intel.store.notes import Notebook, SavedGraph
 from intel.store.reader import Reader
 from pages._graph_places import Place

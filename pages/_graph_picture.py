@@ -10,8 +10,8 @@ from typing import Any
 import streamlit as st
 
 from intel.model import MICRO
-from intel.profiler.graph import Graph, Node
 from intel.profiler.graph_files import sum_pairs
+from intel.profiler.graph_view import Graph, Node
 from pages._graph_places import Place
 from pages._graph_state import Sketch, toggle_node
 from pages._words import STATUS, say_words

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from intel.profiler.graph import Graph
+from intel.profiler.graph_view import Graph
 
 Place = tuple[float, float]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import streamlit as st
 
-from intel.profiler.graph import OTHERS, SHOWN, GraphFilter, GraphView
+from intel.profiler.graph_view import OTHERS, SHOWN, GraphFilter, GraphView
 from pages._graph_places import Place
 
 MORE = 25  # of the others come out at a time

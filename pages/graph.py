@@ -9,7 +9,8 @@ import streamlit as st
 
 from intel.errors import UnknownSubject
 from intel.profiler.categories import list_categories
-from intel.profiler.graph import Graph, GraphFilter, GraphView, gather_graph
+from intel.profiler.graph import gather_graph
+from intel.profiler.graph_view import Graph, GraphFilter, GraphView
 from intel.profiler.subjects import resolve_subject
 from intel.store.reader import Reader
 from pages._ask import ask_subject

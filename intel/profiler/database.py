@@ -16,8 +16,9 @@ from intel.profiler.counterparties import By
 from intel.profiler.dealings import tabulate_dealings
 from intel.profiler.explain import explain_link
 from intel.profiler.exposure import describe_exposure
-from intel.profiler.graph import SHOWN, GraphFilter, GraphView, gather_hops
+from intel.profiler.graph import gather_hops
 from intel.profiler.graph_files import build_networkx
+from intel.profiler.graph_view import SHOWN, GraphFilter, GraphView
 from intel.profiler.history import tabulate_history, tabulate_token_history
 from intel.profiler.lots import Method
 from intel.profiler.members import tabulate_members

@@ -3,99 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 import pyarrow as pa
 
 from intel.errors import UnknownSubject, UsageError
-from intel.model import MICRO, SYSTEM_ADDRESSES, Subject, Tier
-from intel.profiler.postings import ALWAYS, Window, cap_sum, fill_owners, gather_moves
+from intel.model import MICRO, SYSTEM_ADDRESSES, Subject
+from intel.profiler.graph_view import FARTHEST, LARGEST, OTHERS, Edge, Graph, GraphFilter, GraphView, Node
+from intel.profiler.postings import cap_sum, fill_owners, gather_moves
 from intel.profiler.subjects import resolve_subject
 from intel.profiler.transfers import find_assets
 from intel.store.reader import Reader
 
-LARGEST = 2_000  # nodes; what would go beyond stays closed
-FARTHEST = 3  # hops
-SHOWN = 25  # counterparties of an opened node that stand alone; the others are one node
-OTHERS = "others:"
-
 _SPAM = """(p.asset_id in (select asset_id from spam_assets)
         or p.transfer_id in (select transfer_id from spam_transfers))"""
-
-
-@dataclass(frozen=True, slots=True)
-class GraphFilter:
-    """Which dealings of an opened node are shown. `direction`: seen from it; `min_usd`: of all with one party."""
-
-    token: str | None = None
-    min_usd: float = 0.0
-    category: str | None = None
-    direction: Literal["in", "out"] | None = None
-    window: Window = ALWAYS
-
-
-@dataclass(frozen=True, slots=True)
-class GraphView:
-    """What is looked at: the nodes that are opened, the first of them the subject; the same view is the same graph.
-
-    `unfolded` entities stand as their addresses. `limits` has another number of counterparties than `limit` for some
-    of the opened nodes.
-    """
-
-    opened: tuple[str, ...]
-    unfolded: tuple[str, ...] = ()
-    limits: tuple[tuple[str, int], ...] = ()
-    limit: int = SHOWN
-    filters: GraphFilter = field(default_factory=GraphFilter)
-    tier: Tier = "confirmed"
-    shows_private: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """An entity, an address, or the `others` of the opened node `of`: `members` counts what is folded in it.
-
-    `standing`: labelled, attributed, probable, private, system, unknown. Sums are those of the others only.
-    """
-
-    id: str
-    kind: Literal["entity", "address", "others"]
-    name: str
-    entity: str | None = None
-    category: str | None = None
-    standing: str = "unknown"
-    members: int = 1
-    is_custodial: bool = False
-    of: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """What one node paid another in one token; chain, symbol and token are None towards `others`: all of them."""
-
-    source: str
-    target: str
-    chain: str | None
-    symbol: str | None
-    token: str | None
-    transfers: int
-    micro_usd: int
-    unpriced: int
-    first_time: datetime
-    last_time: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Graph:
-    """Nodes by id in the order in which they were found, and the edges between them."""
-
-    view: GraphView
-    nodes: dict[str, Node]
-    edges: tuple[Edge, ...]
-    caveats: tuple[str, ...]
-    build_id: str
 
 
 def gather_graph(reader: Reader, view: GraphView) -> Graph:
@@ -163,8 +85,9 @@ class _Sheet:
         _gather_parties(self.reader, subject, self.view)
         pinned = {*self.view.opened, *self.nodes} - {own}
         shown, others = _choose_parties(self.reader, self.view, own, pinned, tuple(self.done))
+        told = _read_standings(self.reader, [node.id for node in shown if node.kind == "entity"], self.view)
         for node in shown:
-            self.nodes.setdefault(node.id, node)
+            self.nodes.setdefault(node.id, replace(node, **told.get(node.id, {})))
         self._unfold(own)
         self.edges += _read_edges(self.reader, own, self.view.filters)
         if others["members"]:
@@ -172,17 +95,16 @@ class _Sheet:
         self.done.append(own)
 
     def _name_own(self, own: str, subject: Subject) -> None:
-        ids = subject.address_ids[:1]
-        self.reader.load("graph_self", pa.table({"address_id": pa.array(ids, pa.int64())}))
-        told = _fill_and_read(self.reader, "select address_id from graph_self", self.view)
         if subject.kind == "entity":
             entity = _read_entity(self.reader, own, shows_private=self.view.shows_private)
-            standing = "private" if entity.get("visibility") == "private" else "labelled" if entity else "unknown"
-            if told and told[0]["entity_id"] == own:
-                standing = told[0]["status"]
-            self.nodes[own] = Node(own, "entity", entity.get("name") or own, own, entity.get("category"), standing,
-                                   subject.address_count, bool(entity.get("is_custodial")))  # fmt: skip
+            known: dict[str, Any] = {"standing": "unknown", "members": subject.address_count}
+            known |= _read_standings(self.reader, [own], self.view).get(own, {})
+            self.nodes[own] = Node(own, "entity", entity.get("name") or own, own, entity.get("category"),
+                                   is_custodial=bool(entity.get("is_custodial")), **known)  # fmt: skip
         else:
+            ids = subject.address_ids[:1]
+            self.reader.load("graph_self", pa.table({"address_id": pa.array(ids, pa.int64())}))
+            told = _fill_and_read(self.reader, "select address_id from graph_self", self.view)
             owner = told[0] if told else {}
             system = SYSTEM_ADDRESSES.get(own)
             self.nodes[own] = Node(own, "address", owner.get("name") or system or own, owner.get("entity_id"),
@@ -240,6 +162,19 @@ def _fill_and_read(reader: Reader, ids_sql: str, view: GraphView) -> list[dict[s
         """select entity_id, name, category, is_custodial,
             case when visibility = 'private' then 'private' else status end as status from graph_self_owner"""
     )
+
+
+def _read_standings(reader: Reader, ids: list[str], view: GraphView) -> dict[str, dict[str, Any]]:
+    """Return {id: standing, members}: what the best known of an entity's addresses is, and how many there are."""
+    rows = reader.query(
+        """select entity_id, max(case when visibility = 'private' then 'private' else status end),
+            count(distinct (chain, address))
+        from beliefs.attributions
+        where entity_id in (select unnest($ids)) and ($private or visibility = 'public')
+            and (tier = 'confirmed' or status = 'labelled' or $tier = 'probable') group by 1""",
+        {"ids": ids, "private": view.shows_private, "tier": view.tier},
+    )
+    return {str(name): {"standing": standing, "members": members} for name, standing, members in rows}
 
 
 def _read_entity(reader: Reader, entity_id: str, *, shows_private: bool) -> dict[str, Any]:
@@ -309,7 +244,7 @@ def _choose_parties(
         select *, row_number() over (order by usd desc, transfers_in + transfers_out desc, node) as place
         from (
             select node, min(entity_id) as entity_id, min(name) as name, min(category) as category,
-                min(status) as status, bool_or(is_custodial) as is_custodial, min(address) as address,
+                max(status) as status, bool_or(is_custodial) as is_custodial, min(address) as address,
                 count(*) as members, {sums}, {cap_sum("sum(in_micro_usd)")} as in_micro_usd,
                 {cap_sum("sum(out_micro_usd)")} as out_micro_usd, sum(in_micro_usd + out_micro_usd) as usd,
                 min(first_time) as first_time, max(last_time) as last_time

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from intel.errors import BadInput, UsageError
 from intel.model import MICRO
-from intel.profiler.graph import Edge, Graph, GraphFilter, GraphView
+from intel.profiler.graph_view import Edge, Graph, GraphFilter, GraphView
 from intel.profiler.postings import Window
 from intel.profiler.profile import to_plain
 
@@ -57,15 +57,11 @@ def describe_graph(graph: Graph) -> dict[str, Any]:
 def read_view(document: dict[str, Any]) -> GraphView:
     """Return the view that `describe_graph` wrote down. Raises BadInput for what is none."""
     try:
-        told = dict(document)
-        filters = dict(told.pop("filters"))
-        window = {
-            side: moment and datetime.fromisoformat(moment.rstrip("Z"))
-            for side, moment in filters.pop("window").items()
-        }
-        lists = {name: tuple(told.pop(name)) for name in ("opened", "unfolded")}
-        limits = tuple((str(name), int(limit)) for name, limit in told.pop("limits"))
-        return GraphView(**lists, limits=limits, filters=GraphFilter(**filters, window=Window(**window)), **told)
+        told, filters = dict(document), dict(document["filters"])
+        window = {side: at and datetime.fromisoformat(at.rstrip("Z")) for side, at in filters.pop("window").items()}
+        told["filters"] = GraphFilter(**filters, window=Window(**window))
+        told["limits"] = tuple((str(name), int(limit)) for name, limit in told["limits"])
+        return GraphView(**{**told, "opened": tuple(told["opened"]), "unfolded": tuple(told["unfolded"])})
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadInput("this is no view of a graph", "save it again with this version") from error
 

@@ -10,7 +10,8 @@ import pytest
 from playwright.sync_api import Page
 
 from intel.profiler.database import Database
-from intel.profiler.graph import GraphView, gather_graph
+from intel.profiler.graph import gather_graph
+from intel.profiler.graph_view import GraphView
 from tests.app.test_browser import (  # noqa: F401
     address,
     open_page,

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from intel.profiler.database import Database
-from intel.profiler.graph import GraphView, gather_graph
+from intel.profiler.graph import gather_graph
 from intel.profiler.graph_files import describe_graph, read_view
+from intel.profiler.graph_view import GraphView
 from intel.store.notes import Notebook
 from pages._graph_picture import list_elements, say_short
 from pages._graph_places import place_nodes

@@ -14,8 +14,9 @@ import intel
 from intel.errors import UnknownSubject, UsageError
 from intel.model import MICRO
 from intel.profiler.counterparties import tabulate_counterparties
-from intel.profiler.graph import Graph, GraphFilter, GraphView, gather_graph, gather_hops
+from intel.profiler.graph import gather_graph, gather_hops
 from intel.profiler.graph_files import build_networkx, describe_graph, sum_pairs, write_graph
+from intel.profiler.graph_view import Graph, GraphFilter, GraphView
 from intel.profiler.postings import parse_window
 from intel.profiler.subjects import resolve_subject
 from intel.profiler.transfers import TransferFilter, tabulate_transfers
@@ -50,6 +51,8 @@ def test_the_edges_add_up_to_the_counterparties(reader: Reader, limit: int) -> N
 def test_addresses_of_an_entity_are_one_node_until_it_is_unfolded(reader: Reader) -> None:
     folded = gather_graph(reader, FUND)
     assert folded.nodes["binance"].kind == "entity"
+    assert folded.nodes["binance"].members == resolve_subject(reader, "binance").address_count
+    assert folded.nodes["binance"] == gather_graph(reader, GraphView(("binance",))).nodes["binance"]
     assert {DEPOSIT, HOT}.isdisjoint(folded.nodes)
     opened = gather_graph(reader, replace(FUND, unfolded=("binance",)))
     assert "binance" not in opened.nodes
