@@ -18,8 +18,9 @@ from intel.store.reader import Reader
 
 # Place in `Town.wall` -> what stops the money there; 0: nothing does.
 WALL_KINDS = ("", "service", "mixer", "hub", "system", "owner")
-_HUB_ROWS = 40_000  # an address nobody owns with more transfers mixes what belongs to many
-_MIXING_KINDS = ("contract", "hub", "miner")
+# Money is mixed where many pay in. One who pays many, as a thief does, is followed: a hub of linking is none of tracing.
+_HUB_ROWS, _HUB_PAYERS = 40_000, 200
+_MIXING_KINDS = ("contract", "miner")
 
 
 class Places(NamedTuple):
@@ -78,10 +79,11 @@ def _list_walls(reader: Reader, tier: Tier) -> pa.Table:
                     select unnest($services) as category, true as is_service) s using (category)
                 where k.kind = 'owner' and k.category is not null) e using (entity_id)
             where a.tier = 'confirmed' or a.status = 'labelled' or $tier = 'probable'
-            union all select address_id, 3, 3 from beliefs.services where is_hub and kind in (select unnest($mixing)))
+            union all select address_id, 3, 3 from beliefs.services where is_hub and kind in (select unnest($mixing))
+            union all select address_id, 3, 3 from facts.address_stats where counterparties_in > $payers)
         select address_id, arg_min(kind, place)::tinyint as kind from walls
         where address_id is not null group by 1 order by 1""",
-        {"tier": tier, "services": _service_categories(), "mixing": list(_MIXING_KINDS)},
+        {"tier": tier, "services": _service_categories(), "mixing": list(_MIXING_KINDS), "payers": _HUB_PAYERS},
     )
 
 

@@ -1,0 +1,290 @@
+"""Does a trace find where stolen money went, and how quickly? Two published cases, alone and among strangers; speed.
+
+    INTEL_DATA_MIRROR=DIR .venv/bin/python bench/trace.py [--store DIR] [--background 100000]
+
+The cases are transfers that others followed by hand (edges/tracing_*; truth/tracing_* is read only to count). In the
+grafted form every third address between source and end is also somebody of the simulated economy, whose payments dilute
+it. Speed is measured on a built store of the economy, beside the same search on a networkx graph.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import date, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+import intel
+from intel.config import Settings
+from intel.model import TRANSFER_KINDS
+from intel.pipeline import add_prices, add_tokens, build, ingest_files
+from intel.profiler.database import Database
+from intel.profiler.largest import list_largest
+from intel.profiler.trace import Question, Source, follow_money, resolve_source
+from intel.profiler.trace_report import Trace, trace_money
+from intel.profiler.trace_town import read_flows, read_places
+from intel.sources.world import WorldSettings, generate_world
+
+COIN = "0x" + "c0" * 20  # a made-up coin that is always worth a dollar, of six decimals
+CASES = ("atomic", "lifi")
+SPEED_SUBJECTS, SEED = 40, 7
+
+
+def read_case(mirror: Path, name: str) -> tuple[pa.Table, dict[str, set[str]]]:
+    """Return the case's transfers, and its addresses by role."""
+    edges = pq.read_table(mirror / "edges" / f"tracing_{name}.parquet").sort_by([("block_number", "ascending")])
+    truth = pq.read_table(mirror / "truth" / f"tracing_{name}.parquet").to_pylist()
+    roles: dict[str, set[str]] = {"source": set(), "terminal": set()}
+    for row in truth:
+        roles[row["role"]].add(row["address"])
+    return edges, roles
+
+
+def write_transfers(path: Path, rows: pa.Table) -> None:
+    """Write payments (chain, block_number, block_time, tx_hash, sender, receiver, value) as transfers of the coin."""
+    count = rows.num_rows
+    table = rows.append_column("kind", pa.array(["erc20"] * count)).append_column("token", pa.array([COIN] * count))
+    table = table.append_column("position", pa.array(range(count), pa.int64()))
+    table = table.append_column("sub_position", pa.array([0] * count, pa.int64()))
+    pq.write_table(table.append_column("source", pa.array(["bench"] * count)), path)
+
+
+def take_case(edges: pa.Table) -> pa.Table:
+    """Return the case's payments, a coin for a dollar."""
+    return edges.select(["chain", "block_number", "block_time", "tx_hash", "sender", "receiver"]).append_column(
+        "value_raw", edges["value_micro_usd"].cast(pa.string())
+    )
+
+
+def make_background(edges: pa.Table, between: list[str], transfers: int) -> pa.Table:
+    """Return payments of the economy, in the coin and the case's time; some of its people are the case's addresses."""
+    world = generate_world(WorldSettings(transfers=transfers, seed=SEED))
+    columns = ["block_time", "tx_hash", "sender", "receiver", "token", "value_raw", "kind"]
+    table = pa.concat_tables(pa.Table.from_batches([batch]).select(columns) for batch in world.batches("transfers"))
+    table = table.filter(pc.and_(pc.equal(table["kind"], "native"), pc.is_valid(table["value_raw"])))
+    cents = np.array([int(value) // 10**10 for value in table["value_raw"].to_pylist()])  # a coin is worth 100 dollars
+    first, last = (edges["block_time"].to_pylist()[place] for place in (0, -1))
+    lows = edges["block_number"].to_pylist()
+    times = table["block_time"].cast(pa.int64()).to_numpy().astype(float)
+    share = (times - times.min()) / max(float(np.ptp(times)), 1.0)
+    people, counts = np.unique(np.array(table["sender"].to_pylist()), return_counts=True)
+    ordinary = people[(counts >= 3) & (counts <= 60)]
+    chosen = np.random.default_rng(SEED).choice(ordinary, len(between), replace=False)
+    names = dict(zip(chosen.tolist(), between, strict=True))
+    moved = {
+        "chain": ["ethereum"] * len(share),
+        "block_number": (lows[0] + share * (lows[-1] - lows[0])).astype(np.int64),
+        "block_time": [first + (last - first) * float(part) for part in share],
+        "tx_hash": table["tx_hash"],
+        "sender": [names.get(who, who) for who in table["sender"].to_pylist()],
+        "receiver": [names.get(who, who) for who in table["receiver"].to_pylist()],
+        "value_raw": [str(value) for value in cents],
+    }
+    rows = pa.table(moved)
+    return rows.filter(pc.and_(pc.is_valid(rows["sender"]), pc.is_valid(rows["receiver"])))
+
+
+def build_store(folder: Path, parts: list[pa.Table]) -> Path:
+    """Build a store of these payments, the coin priced at a dollar every day."""
+    settings = Settings(store=folder / "store")
+    rows = pa.concat_tables(part.cast(parts[0].schema) for part in parts).sort_by([("block_number", "ascending")])
+    write_transfers(folder / "transfers.parquet", rows)
+    ingest_files(settings, [folder / "transfers.parquet"])
+    days = pc.unique(rows["block_time"].cast(pa.date32())).to_pylist()
+    span = [min(days) + timedelta(days=n) for n in range((max(days) - min(days)).days + 1)]
+    write_prices(folder, span)
+    add_tokens(settings, [folder / "tokens.csv"])
+    add_prices(settings, [folder / "prices.csv"], assets=[folder / "assets.csv"])
+    build(settings)
+    return settings.store
+
+
+def write_prices(folder: Path, days: list[date]) -> None:
+    """Write what the coin is, and that it is worth a dollar on each day."""
+    (folder / "tokens.csv").write_text(f"chain,token,symbol,decimals,lists\nethereum,{COIN},COIN,6,9\n")
+    (folder / "assets.csv").write_text(f"chain,token,symbol,decimals\nethereum,{COIN},COIN,6\n")
+    (folder / "prices.csv").write_text("date,symbol,usd\n" + "".join(f"{day},COIN,1.0\n" for day in days))
+
+
+def trace_case(database: Database, sources: set[str]) -> tuple[Trace, dict[str, float]]:
+    """Return the trace from all sources at once, and USD by the address where it came to rest."""
+    found = [resolve_source(database.reader, text) for text in sorted(sources)]
+    source = Source("the case", "entity", tuple(sorted({i for one in found for i in one.address_ids})))
+    trace = trace_money(database.reader, source, Question(max_hops=100, min_usd=1))
+    rests: dict[str, float] = {}
+    for end in trace.ends:
+        if end["address"] is not None and end["kind"] != "returned":
+            rests[end["address"]] = rests.get(end["address"], 0.0) + end["value_usd"]
+    return trace, rests
+
+
+def score(rests: dict[str, float], terminals: set[str]) -> tuple[float, float]:
+    """Return (precision, recall) where the ends, ranked by USD, first hold nine tenths of the terminals; or of all."""
+    hits, best = 0, (0.0, 0.0)
+    for place, address in enumerate(sorted(rests, key=lambda one: (-rests[one], one)), start=1):
+        hits += address in terminals
+        best = (hits / place, hits / len(terminals))
+        if best[1] >= 0.9:
+            return best
+    return best
+
+
+def check_case(mirror: Path, name: str, background: int, folder: Path) -> None:
+    """Print what was found alone and among strangers."""
+    edges, roles = read_case(mirror, name)
+    alone = build_store(make_folder(folder, f"{name}_alone"), [take_case(edges)])
+    seen = sorted(set(edges["sender"].to_pylist()) | set(edges["receiver"].to_pylist()))
+    between = [who for who in seen if who not in roles["source"] | roles["terminal"]][::3]
+    strangers = make_background(edges, between, background)
+    grafted = build_store(make_folder(folder, f"{name}_grafted"), [take_case(edges), strangers])
+    rests: dict[str, dict[str, float]] = {}
+    for form, store in (("alone", alone), ("grafted", grafted)):
+        with intel.open(store) as database:
+            trace, rests[form] = trace_case(database, roles["source"])
+        steps = trace.steps.to_pylist()
+        received = {row["receiver"] for row in steps}
+        precision, recall = score(rests[form], roles["terminal"])
+        backward = sum(one["block_time"] > other["block_time"] for one, other in pairwise(steps))
+        print(
+            f"{name:8s}{form:9s}terminals reached {len(received & roles['terminal'])}/{len(roles['terminal'])}, "
+            f"precision {precision:.3f} at recall {recall:.3f}  payments {trace.step_count}, without a hash "
+            f"{sum(not row['tx_hash'] for row in steps)}, back in time {backward}"
+        )
+    shifts = [
+        abs(rests["grafted"].get(who, 0.0) - rests["alone"][who]) / rests["alone"][who]
+        for who in sorted(roles["terminal"]) if rests["alone"].get(who, 0.0) > 1
+    ]  # fmt: skip
+    total = [sum(rests[form].get(who, 0.0) for who in roles["terminal"]) for form in ("alone", "grafted")]
+    within = sum(shift <= 0.1 for shift in shifts)
+    print(f"{name:8s}haircut: {within}/{len(shifts)} terminals within 10 %, median shift {statistics.median(shifts):.3f}, "
+          f"all together {total[1] / total[0] - 1:+.3f}")  # fmt: skip
+
+
+def make_folder(folder: Path, name: str) -> Path:
+    """Return a new folder."""
+    (folder / name).mkdir()
+    return folder / name
+
+
+def measure_speed(store: Path) -> None:
+    """Print how long three hops take, for ordinary addresses and for the largest exchange, beside networkx."""
+    with intel.open(store) as database:
+        reader = database.reader
+        flows, places = read_flows(reader), read_places(reader, "confirmed")
+        degrees = np.bincount(flows.sender[flows.sender >= 0], minlength=len(places.wall))
+        ordinary = np.flatnonzero((places.wall == 0) & (degrees >= 5) & (degrees <= 500))
+        chosen = np.random.default_rng(SEED).choice(ordinary, SPEED_SUBJECTS, replace=False)
+        asked = Question(max_hops=3)
+        sources = [Source(str(one), "address", (int(one),)) for one in chosen]
+        trace_money(reader, sources[0], asked)
+        times, kernel = [], []
+        for source in sources:
+            begin = time.perf_counter()
+            follow_money(reader, source, asked)
+            kernel.append(time.perf_counter() - begin)
+            trace_money(reader, source, asked)
+            times.append(time.perf_counter() - begin - kernel[-1])
+        print(f"three hops, ordinary: median {statistics.median(times):.3f} s with the report, most {max(times):.3f} s; "
+              f"the pass alone {statistics.median(kernel):.3f} s")  # fmt: skip
+        hub = resolve_source(reader, list_largest(reader, "exchange", limit=1)[0][0])
+        begin = time.perf_counter()
+        passage = follow_money(reader, hub, asked)
+        middle = time.perf_counter()
+        trace_money(reader, hub, asked)
+        print(f"three hops, largest exchange: the pass {middle - begin:.2f} s, with the report "
+              f"{time.perf_counter() - middle:.2f} s, {len(passage.told.row):,} payments")  # fmt: skip
+        compare_networkx(reader, sources, statistics.median(kernel), asked)
+
+
+def compare_networkx(reader: Any, sources: list[Source], ours: float, asked: Question) -> None:
+    """Print the ratio to the same search on a networkx graph: it is given its graph, and needs no report."""
+    flows, places = read_flows(reader), read_places(reader, "confirmed")
+    begin = time.perf_counter()
+    graph = nx.MultiDiGraph()
+    counts = (flows.kind >= 0) & (flows.kind != TRANSFER_KINDS.index("fee")) & (flows.sender >= 0)
+    rows = np.flatnonzero(counts & (flows.receiver >= 0) & (places.pool[flows.asset] >= 0))[:2_000_000]
+    graph.add_edges_from(list_edges(flows, rows))
+    made = time.perf_counter() - begin
+    times = []
+    for source in sources[:5]:
+        begin = time.perf_counter()
+        search_networkx(graph, places.wall, source.address_ids[0], asked)
+        times.append(time.perf_counter() - begin)
+    theirs = statistics.median(times)
+    print(f"networkx: its graph of {len(rows):,} payments takes {made:.0f} s to make; a search {theirs:.3f} s, "
+          f"{theirs / ours:.1f} times ours over {len(flows.tx):,} rows")  # fmt: skip
+
+
+def list_edges(flows: Any, rows: Any) -> Iterator[tuple[int, int, dict[str, float]]]:
+    for row in rows.tolist():
+        edge = {
+            "row": row,
+            "asset": int(flows.asset[row]),
+            "amount": float(flows.amount[row]),
+            "usd": float(flows.usd[row]),
+        }
+        yield int(flows.sender[row]), int(flows.receiver[row]), edge
+
+
+def search_networkx(graph: nx.MultiDiGraph, wall: Any, source: int, asked: Question) -> dict[int, float]:
+    """Follow by haircut on the graph: find who is reached, then walk their payments in order of time."""
+    hops, frontier = {source: 0}, [source]
+    for hop in range(1, asked.max_hops + 1):
+        reached = []
+        for who in frontier:
+            for _, to in graph.out_edges(who) if who in graph else ():
+                if to not in hops:
+                    hops[to] = hop
+                    reached += [to] if wall[to] == 0 else []
+        frontier = reached
+    inner = {who for who, hop in hops.items() if hop < asked.max_hops and (wall[who] == 0 or who == source)}
+    payments = {}
+    for who in inner & set(graph):
+        for edges in (graph.out_edges(who, data=True), graph.in_edges(who, data=True)):
+            payments.update({edge["row"]: (sender, receiver, edge) for sender, receiver, edge in edges})
+    held: dict[tuple[int, int], list[float]] = {}
+    ended: dict[int, float] = {}
+    for _, (sender, receiver, edge) in sorted(payments.items()):
+        pot = held.setdefault((sender, edge["asset"]), [0.0, 0.0])
+        share = min(edge["amount"] / pot[0], 1.0) if pot[0] > 0 else 0.0
+        weight = edge["usd"] if sender == source else pot[1] * share
+        held[sender, edge["asset"]] = [max(pot[0] - edge["amount"], 0.0), pot[1] - pot[1] * share]
+        if receiver in inner:
+            into = held.setdefault((receiver, edge["asset"]), [0.0, 0.0])
+            held[receiver, edge["asset"]] = [into[0] + edge["amount"], into[1] + weight]
+        elif weight > 0:
+            ended[receiver] = ended.get(receiver, 0.0) + weight
+    return ended
+
+
+def main() -> None:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--store", type=Path, help="a built store of the economy, to measure speed on")
+    parser.add_argument("--background", type=int, default=100_000)
+    wanted = parser.parse_args()
+    mirror = os.environ.get("INTEL_DATA_MIRROR")
+    if mirror:
+        with tempfile.TemporaryDirectory() as folder:
+            for name in CASES:
+                check_case(Path(mirror), name, wanted.background, Path(folder))
+    else:
+        print("INTEL_DATA_MIRROR is not set: the two cases are left out")
+    if wanted.store:
+        measure_speed(wanted.store)
+
+
+if __name__ == "__main__":
+    main()
