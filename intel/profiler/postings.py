@@ -223,6 +223,11 @@ def _keep_venues(reader: Reader) -> None:
     )
 
 
+# An address has one attribution per visibility: this tells the private one, else the public one, without sorting them.
+STANDS_FIRST = """(visibility = 'private' or address_id not in (
+                select address_id from beliefs.attributions where visibility = 'private' and address_id is not null))"""
+
+
 def fill_owners(reader: Reader, ids_sql: str, tier: str, *, table: str = "owners") -> None:
     """Fill a temporary table of the thread with the entity of each id that `ids_sql`, one of our own, selects.
 
@@ -238,9 +243,7 @@ def fill_owners(reader: Reader, ids_sql: str, tier: str, *, table: str = "owners
             a.visibility
         from (
             select *, tier = 'confirmed' or status = 'labelled' or $tier = 'probable' as is_member
-            from beliefs.attributions where address_id in ({ids_sql})
-            qualify row_number() over (
-                partition by address_id order by visibility = 'private' desc, confidence desc, entity_id) = 1
+            from beliefs.attributions where address_id in ({ids_sql}) and {STANDS_FIRST}
         ) a
         left join known_entities e using (entity_id)""",
         {"tier": tier},
