@@ -8,13 +8,12 @@ from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 
+from intel.entities.entity_days import SPAM_TRANSFER_FLAGS, STANDS_FIRST
 from intel.errors import UsageError
 from intel.model import SYSTEM_ADDRESSES, TRANSFER_KINDS, Subject
 from intel.store.reader import Reader
 
-# Hygiene flags that keep a row out of sums by counterparty; the other flags (dust, self_transfer, ...) are only shown.
 # A mass airdrop of a verified token is an airdrop; of any other token it is advertising.
-SPAM_TRANSFER_FLAGS = ("batch_spam", "lookalike_dust", "zero_value_spoof")
 IS_SPAM_ASSET = "(f.flag = 'counterfeit' or (f.flag = 'mass_airdrop' and not coalesce(a.is_verified, false)))"
 EXCHANGE_CATEGORIES = ("exchange",)
 
@@ -221,11 +220,6 @@ def _keep_venues(reader: Reader) -> None:
                     or a.address in (select unnest($system))))""",
         {"categories": list(VENUE_CATEGORIES), "system": list(SYSTEM_ADDRESSES)},
     )
-
-
-# An address has one attribution per visibility: this tells the private one, else the public one, without sorting them.
-STANDS_FIRST = """(visibility = 'private' or address_id not in (
-                select address_id from beliefs.attributions where visibility = 'private' and address_id is not null))"""
 
 
 def fill_owners(reader: Reader, ids_sql: str, tier: str, *, table: str = "owners") -> None:
