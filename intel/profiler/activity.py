@@ -21,7 +21,8 @@ def summarise_activity(reader: Reader, subject: Subject, window: Window = ALWAYS
             coalesce(sum(transfers_in) filter (not is_internal), 0)::bigint,
             coalesce(sum(transfers_out) filter (not is_internal), 0)::bigint,
             coalesce(sum(transfers_out) filter (is_internal), 0)::bigint,
-            count(distinct counterparty_id) filter (not is_internal and not is_spam and not is_venue)
+            count(distinct counterparty_id) filter (
+                not is_internal and not is_spam and not is_venue and not is_fee)
         from flows"""
     )[0]
     signed = reader.query(

@@ -16,7 +16,7 @@ mixer before all else, then a sanctions list, then the owner's category, then th
 known to own the counterparty, its own money up to the last payment (or, for what was sent, from the first payment on)
 stands for it, each category in proportion (haircut), one hop deep. No money is followed through an owner, a mixer or a
 hub: they mix what belongs to many. Unresolved is the rest; unknown is not clean. Only transfers with a price count;
-spam, moves between the subject's own addresses, and what it swapped by way of contracts do not."""
+spam, fees, moves between the subject's own addresses, and what it swapped by way of contracts do not."""
 
 # What is not resolved, and why.
 UNRESOLVED = {
@@ -135,7 +135,7 @@ def _fill_exposed(reader: Reader, subject: Subject) -> None:
     reader.query(
         """create or replace temp table exposed_flows as
         select counterparty_id as address_id, sum(in_micro_usd) as in_micro_usd, sum(out_micro_usd) as out_micro_usd
-        from flows where not is_spam and not is_internal and not is_venue group by 1"""
+        from flows where not is_spam and not is_internal and not is_venue and not is_fee group by 1"""
     )
     reader.query(
         f"""create or replace temp table exposed as

@@ -20,6 +20,7 @@ EXCHANGE_CATEGORIES = ("exchange",)
 # Through these one deals with others: in a swap they are the way, not the counterparty.
 VENUE_CATEGORIES = ("bridge", "dex", "infrastructure", "lending_defi", "marketplace", "token")
 _NO_LEG = ", ".join(str(TRANSFER_KINDS.index(kind)) for kind in ("fee", "reward", "withdrawal"))
+FEE = TRANSFER_KINDS.index("fee")
 _WRAPS = ", ".join(str(TRANSFER_KINDS.index(kind)) for kind in ("wrap", "unwrap"))
 
 # Above this many postings a subject is read where it lies; a copy would cost more than it saves.
@@ -158,9 +159,10 @@ def prepare_entities(reader: Reader) -> None:
 def gather_flows(reader: Reader, subject: Subject, window: Window = ALWAYS) -> None:
     """Fill the thread's temporary tables `flows` and `owners`: the subject's moves added up.
 
-    `flows`: per counterparty_id (null: none), is_spam, is_internal and is_venue (a contract by way of which the subject
-    swapped, wrapped or lent): transfers_in, transfers_out, in_micro_usd, out_micro_usd, unpriced, first_time,
-    last_time. `owners`: who the counterparties belong to, at the subject's tier.
+    `flows`: per counterparty_id (null: none), is_spam, is_internal, is_fee (who earns a fee is no counterparty) and
+    is_venue (a contract by way of which the subject swapped, wrapped or lent): transfers_in, transfers_out,
+    in_micro_usd, out_micro_usd, unpriced, first_time, last_time. `owners`: who the counterparties belong to, at the
+    subject's tier.
     """
     gather_moves(reader, subject, window)
     reader.prepare("flows", (subject.address_ids, subject.tier, window), lambda: _fill_flows(reader, subject))
@@ -175,7 +177,7 @@ def _fill_flows(reader: Reader, subject: Subject) -> None:
             coalesce(counterparty_id in (select address_id from members), false) as is_internal,
             (n + net_n) // 2 as transfers_in, (n - net_n) // 2 as transfers_out,
             {cap_sum("(usd + net_usd) // 2")} as in_micro_usd, {cap_sum("(usd - net_usd) // 2")} as out_micro_usd,
-            n - priced as unpriced, first_time, last_time, is_venue
+            n - priced as unpriced, first_time, last_time, is_fee, is_venue
         from (
             select p.counterparty_id,
                 p.asset_id in (select asset_id from spam_assets)
@@ -183,8 +185,9 @@ def _fill_flows(reader: Reader, subject: Subject) -> None:
                 count(*) as n, sum(p.direction)::bigint as net_n, count(p.value_micro_usd) as priced,
                 coalesce(sum(p.value_micro_usd), 0) as usd,
                 coalesce(sum(p.value_micro_usd * p.direction), 0) as net_usd,
-                min(p.block_time) as first_time, max(p.block_time) as last_time, {swapped}
-            group by p.counterparty_id, is_spam, is_venue)"""
+                min(p.block_time) as first_time, max(p.block_time) as last_time, p.kind_code = {FEE} as is_fee,
+                {swapped}
+            group by p.counterparty_id, is_spam, is_fee, is_venue)"""
     )
     fill_owners(reader, "select counterparty_id from flows where not is_spam", subject.tier)
     if swapped == _BY_WAY:
