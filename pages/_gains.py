@@ -41,6 +41,7 @@ def show_gains(reader: Reader, subject: Subject, profile: Profile, window: Windo
         custodial = profile.extra["is_custodial"]
         st.info(
             "No PnL: what a custodian holds belongs to its customers." if custodial
+            else "No PnL: a list owns nothing." if profile.entity and profile.entity["kind"] == "list"
             else "No PnL: this store has no transfer of the subject.", icon=":material/info:",
         )  # fmt: skip
         return

@@ -34,10 +34,10 @@ def show_counterparties(reader: Reader, subject: Subject, window: Window) -> Non
         name=f"counterparties_{by}_{subject.name}",
         empty="No counterparties were seen in this period." if days is None
         else f"Nobody new in the last {days} days of what was seen.",
-        columns=("who", "status", "category", "in_usd", "out_usd", "transfers_in", "transfers_out", "unpriced",
-                 "first_time", "last_time", "name" if by == "address" else "addresses"),
+        columns=("who", "status", "category", "in_usd", "out_usd", "net_usd", "transfers_in", "transfers_out",
+                 "unpriced", "first_time", "last_time", "name" if by == "address" else "addresses", "is_venue"),
         picks="one",
-        note="Spam and transfers between its own addresses are left out. Pick a row for what stands behind it.",
+        note="Spam, fees and transfers between its own addresses are left out. Pick a row for what stands behind it.",
     )  # fmt: skip
     if row is not None:
         _show_behind(reader, subject, window, row)
@@ -83,6 +83,8 @@ def _show_behind(reader: Reader, subject: Subject, window: Window, row: Mapping[
                     "party_rows",
                     tab="Transfers",
                     party=party,
+                    hides_spam=True,
+                    hides_fees=True,
                 )
                 link_subject(party, "Profile", ":material/badge:")
         tokens = tabulate_tokens_with_partner(

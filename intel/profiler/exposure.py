@@ -7,8 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from intel.entities.entity_days import SPAM_TRANSFER_FLAGS
 from intel.model import MICRO, SYSTEM_ADDRESSES, Subject
-from intel.profiler.postings import ALWAYS, SPAM_TRANSFER_FLAGS, Window, fill_owners, gather_flows
+from intel.profiler.postings import ALWAYS, Window, fill_owners, gather_flows
 from intel.store.reader import Reader
 
 RULE = """Direct: the category of whom the money came from, or went to, as this store knows it. A mixer counts as a
@@ -59,10 +60,15 @@ class Exposure:
 
 def measure_exposure(reader: Reader, subject: Subject, window: Window = ALWAYS) -> dict[str, Exposure]:
     """Return {"incoming": ..., "outgoing": ...}; in each, direct + indirect + unresolved is the whole, to the micro."""
+    gather_exposed(reader, subject, window)
+    return {name: _measure(reader, subject, name, side) for name, side in (("incoming", 1), ("outgoing", -1))}
+
+
+def gather_exposed(reader: Reader, subject: Subject, window: Window) -> None:
+    """Fill the thread's `exposed`: per outside counterparty (null: none) its category, is_hub, and USD either way."""
     gather_flows(reader, subject, window)
     key = (subject.address_ids, subject.tier, subject.entity_id, window)
     reader.prepare("exposed", key, lambda: _fill_exposed(reader, subject))
-    return {name: _measure(reader, subject, name, side) for name, side in (("incoming", 1), ("outgoing", -1))}
 
 
 def describe_exposure(reader: Reader, subject: Subject, window: Window = ALWAYS) -> dict[str, Any]:
@@ -99,26 +105,26 @@ def _categorise(reader: Reader, parties: str, owners: str, own: str | None) -> s
 
 
 def _prepare_walls(reader: Reader) -> None:
-    """Fill the thread's `mixer_ids`, `system_ids`, `hub_ids` and `listed_ids` (with category, is_sanctioned)."""
+    """Fill the build's `mixer_ids`, `system_ids`, `hub_ids` and `listed_ids` (with category, is_sanctioned)."""
 
     def fill() -> None:
         reader.query(
-            """create or replace temp table mixer_ids as
+            """create or replace table mixer_ids as
             select address_id from facts.events where event in (select unnest($events)) and address_id is not null
             union select address_id from beliefs.roles where role = 'mixer'""",
             {"events": list(_MIXER_EVENTS)},
         )
         reader.query(
-            """create or replace temp table system_ids as
+            """create or replace table system_ids as
             select address_id from facts.address_lookup where address in (select unnest($system))""",
             {"system": list(SYSTEM_ADDRESSES)},
         )
         reader.query(
-            "create or replace temp table hub_ids as select distinct address_id from beliefs.services where is_hub"
+            "create or replace table hub_ids as select distinct address_id from beliefs.services where is_hub"
         )
         ranked = [*_SANCTIONS, *_LISTS]
         reader.query(
-            """create or replace temp table listed_ids as
+            """create or replace table listed_ids as
             select l.address_id, l.category, k.place < $sanctions as is_sanctioned
             from beliefs.listings l join (
                 select unnest($lists) as category, unnest(range(len($lists))) as place) k using (category)
@@ -127,11 +133,10 @@ def _prepare_walls(reader: Reader) -> None:
             {"lists": ranked, "sanctions": len(_SANCTIONS)},
         )
 
-    reader.prepare("walls", reader.build_id, fill)
+    reader.share("walls", fill)
 
 
 def _fill_exposed(reader: Reader, subject: Subject) -> None:
-    """Fill `exposed`: per outside counterparty (null: none) its category, is_hub, and micro-dollars in and out."""
     reader.query(
         """create or replace temp table exposed_flows as
         select counterparty_id as address_id, sum(in_micro_usd) as in_micro_usd, sum(out_micro_usd) as out_micro_usd

@@ -8,10 +8,10 @@ from datetime import timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from intel.model import Profile, Subject
+from intel.model import SYSTEM_ADDRESSES, Profile, Subject
 from intel.profiler.counterparties import By
 from intel.profiler.coverage import last_seen_by_chain
-from intel.profiler.exposure import UNRESOLVED, Exposure
+from intel.profiler.exposure import UNRESOLVED, Exposure, gather_exposed
 from intel.profiler.postings import Window
 from intel.profiler.sheets import add_up, sheet_counterparties
 from intel.store.reader import Reader
@@ -67,7 +67,7 @@ def sheet_exposure(side: Exposure) -> pa.Table:
         for how in ("direct", "indirect"):
             if row[f"{how}_usd"]:
                 count = row["addresses"] if how == "direct" else None
-                rows.append((row["category"].replace("_", " "), how, row[f"{how}_usd"], None, count))
+                rows.append((row["category"], how, row[f"{how}_usd"], None, count))
     rows += [("unresolved", "unresolved", usd, UNRESOLVED[why], None) for why, usd in side.unresolved.items()]
     total = side.total_usd
     told = [
@@ -76,6 +76,30 @@ def sheet_exposure(side: Exposure) -> pa.Table:
         for category, how, usd, note, count in rows
     ]  # fmt: skip
     return pa.Table.from_pylist(told, _PART)
+
+
+def sheet_exposed(reader: Reader, subject: Subject, window: Window, direction: str, category: str | None) -> pa.Table:
+    """Return the counterparties behind a part of an exposure (`incoming` or `outgoing`), the largest USD first.
+
+    `category` None means those nobody is known to own: what is indirect and what is unresolved lies behind them.
+    """
+    gather_exposed(reader, subject, window)
+    usd = "in_micro_usd" if direction == "incoming" else "out_micro_usd"
+    return reader.arrow(
+        f"""select coalesce(o.name, s.name, a.address, 'nobody: minted, burnt or a reward') as who,
+            case when o.visibility = 'private' then 'private' when s.name is not null then 'system'
+                else coalesce(o.status, 'unknown') end as status,
+            e.{usd}::double / 1e6 as usd, a.address, a.chain, o.entity_id
+        from exposed e left join facts.addresses a using (address_id) left join owners o using (address_id)
+            left join (select unnest($system) as address, unnest($names) as name) s on s.address = a.address
+        where e.{usd} > 0 and e.category is not distinct from $category
+        order by e.{usd} desc, e.address_id nulls last""",
+        {
+            "category": category,
+            "system": list(SYSTEM_ADDRESSES),
+            "names": list(SYSTEM_ADDRESSES.values()),
+        },
+    )
 
 
 def draw_sides(over_time: pa.Table) -> pa.Table:
