@@ -47,7 +47,7 @@ def gather_events(reader: Reader, subject: Subject, window: Window = ALWAYS) -> 
 
 
 def _prepare_pools(reader: Reader) -> None:
-    """Fill the thread's `asset_pools(asset_id, pool, scale)`: one pool holds an asset on all chains, wrapped or not.
+    """Fill the build's `asset_pools(asset_id, pool, scale)`: one pool holds an asset on all chains, wrapped or not.
 
     Verified, priced tokens of one price are one asset; every other token stands alone. `scale` brings base units of
     different decimals to one unit.
@@ -60,11 +60,11 @@ def _prepare_pools(reader: Reader) -> None:
             pa.table({"chain": [slug for slug, _ in coins], "symbol": [symbol for _, symbol in coins]}),
         )
         reader.query(
-            """create or replace temp table airdropped as select distinct f.asset_id from beliefs.asset_flags f
+            """create or replace table airdropped as select distinct f.asset_id from beliefs.asset_flags f
             join facts.assets a using (asset_id) where f.flag = 'mass_airdrop' and a.is_verified order by 1"""
         )
         reader.query(
-            f"""create or replace temp table asset_pools as
+            f"""create or replace table asset_pools as
             with named as (
                 select a.asset_id, a.token_id, coalesce(a.decimals, 0) as decimals,
                     case when a.token_id is not null or a.price_symbol is null or not a.is_verified
@@ -78,7 +78,7 @@ def _prepare_pools(reader: Reader) -> None:
             from (select *, max(decimals) over (partition by pool) as widest from named) order by 1"""
         )
 
-    reader.prepare("asset_pools", reader.build_id, fill)
+    reader.share("asset_pools", fill)
 
 
 def _fill_legs(reader: Reader) -> None:
