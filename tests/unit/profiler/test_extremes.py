@@ -15,7 +15,8 @@ from intel.profiler.exposure import measure_exposure
 from intel.profiler.history import tabulate_history
 from intel.profiler.profile import build_profile
 from intel.profiler.subjects import resolve_subject
-from intel.profiler.tokens import resolve_token, tabulate_token_flows
+from intel.profiler.token_flows import tabulate_token_flows
+from intel.profiler.tokens import resolve_token
 from intel.store.reader import Reader
 from tests.small_world import address
 from tests.snapshots import Asset, Moved, World, write_snapshot
