@@ -115,8 +115,8 @@ def _fill_known(reader: Reader, subject: Subject, window: Window) -> str:
     def fill() -> None:
         reader.query(
             f"""create or replace temp table known_ids as
-            select distinct counterparty_id as address_id from facts.postings
-            where address_id in (select address_id from members) and block_time < $since and kind_code <> {FEE}
+            select distinct counterparty_id as address_id from all_moves
+            where block_time < $since and kind_code <> {FEE}
                 and counterparty_id is not null and asset_id not in (select asset_id from spam_assets)""",
             {"since": window.since},
         )

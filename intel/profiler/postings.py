@@ -108,42 +108,44 @@ def prepare_spam_assets(reader: Reader) -> None:
 
 
 def gather_moves(reader: Reader, subject: Subject, window: Window = ALWAYS) -> None:
-    """Make `moves` the subject's postings in the window: a temporary table, or a view where they are very many.
+    """Make `moves` the subject's postings in the window, and `all_moves` those of all of time.
 
-    Beside it, `spam_transfers(transfer_id)` and `spam_assets(asset_id)` name what hygiene found among them.
+    Beside them, `spam_transfers(transfer_id)` and `spam_assets(asset_id)` name what hygiene found.
     """
     gather_members(reader, subject)
     prepare_spam_assets(reader)
-    reader.prepare("moves", (subject.address_ids, window), lambda: _fill_moves(reader, subject, window))
+    reader.prepare("all_moves", subject.address_ids, lambda: _fill_all_moves(reader))
+    reader.prepare("moves", (subject.address_ids, window), lambda: _cut_moves(reader, window))
 
 
-def _fill_moves(reader: Reader, subject: Subject, window: Window) -> None:
+def _fill_all_moves(reader: Reader) -> None:
+    """Make `all_moves` the postings of all of time, read once for every window that is asked for."""
     many = reader.query(
         """select coalesce(sum(p.transfers_in + p.transfers_out), 0) from facts.address_assets p
         where p.address_id in (select address_id from members)"""
     )[0][0]
-    # The window stands in a table of one row, because a view takes no parameters.
-    if not window.is_open:
-        reader.query(
-            "create or replace temp table moves_window as "
-            "select $since::timestamp as since, $until::timestamp as until",
-            {"since": _plain(window.since), "until": _plain(window.until)},
-        )
     source = "select p.* from facts.postings p where p.address_id in (select address_id from members)"
-    if window.since is not None:
-        source += " and p.block_time >= (select since from moves_window)"
-    if window.until is not None:
-        source += " and p.block_time < (select until from moves_window)"
     if many <= _KEPT_POSTINGS:
         reader.query(f"create or replace temp table moves_kept as {source}")
         source = "select * from moves_kept"
-    reader.query(f"create or replace temp view moves as {source}")
+    reader.query(f"create or replace temp view all_moves as {source}")
     reader.query(
         """create or replace temp table spam_transfers as
-        select distinct f.transfer_id from beliefs.transfer_flags f join moves p using (transfer_id)
+        select distinct f.transfer_id from beliefs.transfer_flags f join all_moves p using (transfer_id)
         where f.flag in (select unnest($spam))""",
         {"spam": list(SPAM_TRANSFER_FLAGS)},
     )
+
+
+def _cut_moves(reader: Reader, window: Window) -> None:
+    conditions = []
+    # A view takes no parameters, but it reads variables.
+    for name, sign, end in (("moves_since", ">=", window.since), ("moves_until", "<", window.until)):
+        if end is not None:
+            reader.query(f"set variable {name} = $end::timestamp", {"end": _plain(end)})
+            conditions.append(f"block_time {sign} getvariable('{name}')")
+    cut = f"where {' and '.join(conditions)}" if conditions else ""
+    reader.query(f"create or replace temp view moves as select * from all_moves {cut}")
 
 
 def prepare_entities(reader: Reader) -> None:
