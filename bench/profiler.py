@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -30,7 +30,7 @@ from intel.model import Subject
 from intel.profiler.activity import count_moves, summarise_activity
 from intel.profiler.compare import compare_dates
 from intel.profiler.coverage import last_seen_by_chain
-from intel.profiler.dealings import tabulate_dealings
+from intel.profiler.dealings import tabulate_dealings, tabulate_new
 from intel.profiler.disposals import tabulate_disposals
 from intel.profiler.events import gather_events
 from intel.profiler.exchange_page import (
@@ -46,7 +46,7 @@ from intel.profiler.largest import list_largest
 from intel.profiler.members import count_members, tabulate_members
 from intel.profiler.partner_tokens import tabulate_partners_in_token
 from intel.profiler.pnl import compute_pnl
-from intel.profiler.postings import ALWAYS, Window
+from intel.profiler.postings import ALWAYS
 from intel.profiler.profile import build_profile
 from intel.profiler.sheets import (
     sheet_counterparties,
@@ -78,12 +78,6 @@ def compare_a_month(reader: Reader, subject: Subject) -> object:
     return compare_dates(reader, subject, last - timedelta(days=30), last)
 
 
-def list_new(reader: Reader, subject: Subject) -> object:
-    """Tabulate with whom the subject dealt for the first time in the last 30 days."""
-    start = datetime.combine(find_last_day(reader) - timedelta(days=29), datetime.min.time())
-    return tabulate_dealings(reader, subject, Window(start), only_new=True, limit=SHOWN)
-
-
 def deal_in_token(reader: Reader, subject: Subject) -> object:
     """Tabulate with whom the subject dealt in the token in which most have dealt."""
     token = reader.once("bench token", lambda: resolve_token(reader, find_token(reader)))
@@ -108,7 +102,7 @@ BLOCKS: dict[str, Block] = {
     "counterparties by address": lambda reader, subject: sheet_counterparties(
         reader, subject, by="address", limit=SHOWN
     ),
-    "new counterparties, 30 days": list_new,
+    "new counterparties, 30 days": lambda reader, subject: tabulate_new(reader, subject, days=30, limit=SHOWN),
     "dealings": lambda reader, subject: tabulate_dealings(reader, subject, limit=SHOWN),
     "counterparties in one token": deal_in_token,
     "activity": lambda reader, subject: (

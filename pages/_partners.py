@@ -11,7 +11,7 @@ import streamlit as st
 from intel.errors import IntelError
 from intel.model import Subject
 from intel.profiler.counterparties import By
-from intel.profiler.partner_sheets import sheet_new_counterparties
+from intel.profiler.dealings import tabulate_new
 from intel.profiler.partner_tokens import tabulate_partners_in_token, tabulate_tokens_with_partner
 from intel.profiler.postings import Window
 from intel.profiler.sheets import sheet_counterparties
@@ -68,7 +68,7 @@ def _tabulate(
     if token is not None:
         return tabulate_partners_in_token(reader, subject, token, window, by=by, limit=limit)
     if days is not None:
-        return sheet_new_counterparties(reader, subject, window, by=by, days=days).slice(0, limit)
+        return tabulate_new(reader, subject, window, days=days, by=by, limit=limit)
     return sheet_counterparties(reader, subject, window, by=by, limit=limit)
 
 

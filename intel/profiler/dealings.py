@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Literal
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ import pyarrow as pa
 from intel.errors import UsageError
 from intel.model import SYSTEM_ADDRESSES, Subject
 from intel.profiler.counterparties import By, group_parties
+from intel.profiler.coverage import last_seen_by_chain
 from intel.profiler.postings import ALWAYS, FEE, Window, cap_sum, fill_owners, gather_flows
 from intel.profiler.transfers import find_assets
 from intel.store.reader import Reader
@@ -81,6 +83,18 @@ def tabulate_dealings(
             "only_new": only_new,
         },
     )
+
+
+def tabulate_new(
+    reader: Reader, subject: Subject, window: Window = ALWAYS, *, days: int, by: By = "entity", limit: int | None = None
+) -> pa.Table:
+    """Return with whom the subject dealt for the first time in the last `days` of the window, or of what was seen."""
+    ends = [max(last_seen_by_chain(reader).values(), default=None), window.until]
+    end = min((one for one in ends if one is not None), default=None)
+    if end is None:  # nothing was ever seen
+        return tabulate_dealings(reader, subject, window, by=by, limit=0)
+    last = Window(end - timedelta(days=days), window.until)
+    return tabulate_dealings(reader, subject, last, by=by, only_new=True, limit=limit)
 
 
 def _fill_token_flows(reader: Reader, token: str) -> None:

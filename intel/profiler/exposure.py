@@ -31,7 +31,7 @@ _SANCTIONS = ("sanction",)
 _LISTS = ("ransomware", "hack", "phishing_scam", "sextortion", "blacklisted", "misc_blacklist")
 _MIXER_EVENTS = ("mixer_deposit", "mixer_withdrawal")
 
-_SIDES = {"incoming": 1, "outgoing": -1}
+SIDES = {"incoming": 1, "outgoing": -1}
 _FOLLOWED = 2_000  # counterparties per direction
 _POSTINGS = 3_000_000  # that are read behind them
 
@@ -61,13 +61,22 @@ class Exposure:
 
 def measure_exposure(reader: Reader, subject: Subject, window: Window = ALWAYS) -> dict[str, Exposure]:
     """Return {"incoming": ..., "outgoing": ...}; in each, direct + indirect + unresolved is the whole, to the micro."""
-    gather_flows(reader, subject, window)
-    _prepare_walls(reader)
-    _fill_exposed(reader, subject)
+    gather_exposed(reader, subject, window)
     _fill_followed(reader)
     _read_behind(reader, subject)
     sides = _cut_hair(reader)
-    return {name: _tell(name, sides[side]) for name, side in _SIDES.items()}
+    return {name: _tell(name, sides[side]) for name, side in SIDES.items()}
+
+
+def gather_exposed(reader: Reader, subject: Subject, window: Window) -> None:
+    """Fill the thread's `exposed`: per side (1 in, -1 out) and outside counterparty: category, is_hub, micro_usd.
+
+    A null address_id is nobody: minted, burnt or a reward; a null category: nobody is known to own it.
+    """
+    gather_flows(reader, subject, window)
+    _prepare_walls(reader)
+    key = (subject.address_ids, subject.tier, subject.entity_id, window)
+    reader.prepare("exposed", key, lambda: _fill_exposed(reader, subject))
 
 
 def describe_exposure(reader: Reader, subject: Subject, window: Window = ALWAYS) -> dict[str, Any]:
@@ -133,7 +142,6 @@ def _prepare_walls(reader: Reader) -> None:
 
 
 def _fill_exposed(reader: Reader, subject: Subject) -> None:
-    """Fill `exposed`: per side (1 in, -1 out) and outside counterparty (null: none) category, is_hub, micro_usd."""
     reader.query(
         """create or replace temp table exposed_flows as
         select side, counterparty_id as address_id, sum(micro_usd) as micro_usd from (
@@ -260,7 +268,7 @@ def _cut_hair(reader: Reader) -> dict[int, _Side]:
 
     Rounded down per counterparty and category; what rounding leaves is unresolved.
     """
-    sides = {side: _Side() for side in _SIDES.values()}
+    sides = {side: _Side() for side in SIDES.values()}
     for number, category, is_hub, micro, count in reader.query(
         "select side, category, is_hub and category is null, sum(micro_usd), count(*) from exposed group by 1, 2, 3"
     ):

@@ -149,12 +149,10 @@ def _cut_moves(reader: Reader, window: Window) -> None:
 
 
 def prepare_entities(reader: Reader) -> None:
-    """Make `known_entities` a view of the build: one row per entity, the private one first."""
+    """Fill the build's `known_entities`: one row per entity, the private one first."""
 
     def make() -> None:
-        private = reader.query("select 1 from beliefs.entities where visibility = 'private' limit 1")
-        rows = ENTITIES if private else "select * from beliefs.entities"  # planning the difference costs milliseconds
-        reader.query(f"create or replace view known_entities as {rows}")
+        reader.query(f"create or replace table known_entities as {ENTITIES} order by entity_id")
 
     reader.share("known_entities", make)
 
@@ -236,19 +234,21 @@ def fill_owners(reader: Reader, ids_sql: str, tier: str, *, table: str = "owners
     """
     prepare_entities(reader)
     reader.share("private_ids", lambda: _fill_private_ids(reader))
+    # In two steps, for then the few that are wanted are looked for among all entities, and not the other way round.
+    reader.query(
+        f"""create or replace temp table {table}_found as
+        select *, tier = 'confirmed' or status = 'labelled' or $tier = 'probable' as is_member
+        from beliefs.attributions where address_id in ({ids_sql})
+            and (visibility = 'private' or address_id not in (select address_id from private_ids))""",
+        {"tier": tier},
+    )
     reader.query(
         f"""create or replace temp table {table} as
         select a.address_id, case when a.is_member then a.entity_id end as entity_id,
             coalesce(e.name, a.entity_id) as name, e.category, coalesce(e.is_custodial, false) as is_custodial,
             case when a.is_member then a.status else 'probable' end as status, a.tier, a.confidence, a.role,
             a.visibility
-        from (
-            select *, tier = 'confirmed' or status = 'labelled' or $tier = 'probable' as is_member
-            from beliefs.attributions where address_id in ({ids_sql})
-                and (visibility = 'private' or address_id not in (select address_id from private_ids))
-        ) a
-        left join known_entities e using (entity_id)""",
-        {"tier": tier},
+        from {table}_found a left join known_entities e using (entity_id)"""
     )
 
 
