@@ -9,7 +9,7 @@ import pyarrow as pa
 import streamlit as st
 
 from intel.model import Profile, Subject
-from intel.profiler.disposals import list_lots, tabulate_disposals
+from intel.profiler.disposals import AT_COST, list_lots, tabulate_disposals
 from intel.profiler.lots import METHODS, Method
 from intel.profiler.pnl import compute_pnl
 from intel.profiler.pnl_sheets import (
@@ -112,7 +112,7 @@ def _show_disposals(reader: Reader, subject: Subject, window: Window, method: Me
         key="disposals",
         name=f"disposals_{method}_{subject.name}",
         empty="Nothing was disposed of in this period.",
-        columns=("time", "class", "symbol", "amount", "value_usd", "basis_usd", "gain_usd", "unknown_amount",
+        columns=("time", "class", "symbol", "amount", "value_usd", "valued_at", "basis_usd", "gain_usd", "unknown_amount",
                  "unknown_basis_usd", "tx_hash"),
         picks="always",
         note="One row per token and transaction, newest first. Pick a row to see its lots.",
@@ -137,11 +137,10 @@ def _show_trail(row: Mapping[str, Any], lots: list[dict[str, Any]], method: Meth
 
 
 def _tell_gain(row: Mapping[str, Any], lots: pa.Table) -> None:
-    if row["value_usd"] is None:
-        st.caption("This token has no price on that day: nothing is gained or lost.")
-        return
+    if row["valued_at"] == AT_COST:
+        st.caption("This token has no price on that day: it counts at its average cost.")
     st.markdown(
-        plain(f"Proceeds {say_usd(row['value_usd'])} − unknown {say_usd(row['unknown_basis_usd'])} "
+        plain(f"Proceeds {say_usd(row['value_usd'])} − unknown {say_usd(row['unknown_basis_usd'] or 0)} "
               f"− basis {say_usd(row['basis_usd'])} = gain {say_usd(row['gain_usd'])}, "
               f"lots: {say_count(lots.num_rows)}.")
     )  # fmt: skip
