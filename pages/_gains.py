@@ -112,8 +112,8 @@ def _show_disposals(reader: Reader, subject: Subject, window: Window, method: Me
         key="disposals",
         name=f"disposals_{method}_{subject.name}",
         empty="Nothing was disposed of in this period.",
-        columns=("time", "class", "symbol", "amount", "value_usd", "valued_at", "basis_usd", "gain_usd", "unknown_amount",
-                 "unknown_basis_usd", "tx_hash"),
+        columns=("time", "class", "symbol", "amount", "value_usd", "valued_at", "basis_usd", "gain_usd",
+                 "unknown_amount", "unknown_basis_usd", "tx_hash"),
         picks="always",
         note="One row per token and transaction, newest first. Pick a row to see its lots.",
     )  # fmt: skip

@@ -209,7 +209,8 @@ def check_list(reader: Reader, subject: Subject, window: Window) -> None:
 @given(transactions=any_transactions())
 @example(transactions=[
     (move(1, STRANGER, MINE, ETH, 1),), (move(2, STRANGER, MINE, ETH, 1),),
-    (move(3, MINE, STRANGER, ETH, 1, is_unpriced=True),), (move(4, MINE, LENDER, ETH, 1), move(4, LENDER, MINE, MEME, 1)),
+    (move(3, MINE, STRANGER, ETH, 1, is_unpriced=True),),
+    (move(4, MINE, LENDER, ETH, 1), move(4, LENDER, MINE, MEME, 1)),
 ])  # fmt: skip
 def test_the_list_of_disposals_and_the_sums_tell_one_story(
     transactions: list[Transaction], tmp_path_factory: pytest.TempPathFactory

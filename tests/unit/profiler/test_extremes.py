@@ -62,14 +62,14 @@ def test_units_that_no_sum_could_hold_stand_alone(tmp_path: Path) -> None:
     near = Asset(address("c"), "GOLD", 6, is_verified=True, price_symbol="GOLD")
     paid = [
         Moved("2024-01-01", BANK, ME, wide.token, 10**36, 5.0),
-        Moved("2024-01-02", BANK, ME, near.token, 4 * 10**36, 7.0),
+        Moved("2024-01-02", BANK, ME, near.token, 2 * 10**36, 7.0),
         Moved("2024-01-03", ME, BANK, near.token, 10**36, 2.0),
     ]
     write_snapshot(tmp_path / "store", World(paid, [wide, near], prices=[(wide, "2024-01-01", 5.0)]))
     with Reader(tmp_path / "store", memory="1GB") as reader:
         found = compute_pnl(reader, resolve_subject(reader, ME))
     assert len(found["by_token"]) == 2
-    assert (found["received_usd"], found["realized_usd"]) == (12.0, 2.0 - 7.0 / 4)
+    assert (found["received_usd"], found["realized_usd"]) == (12.0, 2.0 - 7.0 / 2)
     assert found["too_large"] == 0
 
 
