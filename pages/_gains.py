@@ -23,6 +23,7 @@ from intel.profiler.pnl_sheets import (
 from intel.profiler.postings import Window
 from intel.store.reader import Reader
 from pages._tables import show_table, show_whole
+from pages._tiers import show_tiers
 from pages._words import plain, say_count, say_share, say_time, say_usd
 
 _FIRST = ("total", "realized", "unrealized", "income", "fees", "unknown_basis")
@@ -62,6 +63,7 @@ def show_gains(reader: Reader, subject: Subject, profile: Profile, window: Windo
         note="Wrapped and bridged forms of one coin are one token. Amount: what is held at a known cost.",
     )
     _show_methods(pnl, subject)
+    show_tiers(reader, subject, window, method)
     _show_disposals(reader, subject, window, method)
 
 
@@ -88,6 +90,8 @@ def _show_totals(pnl: Mapping[str, Any]) -> None:
         st.caption(plain(f"Prices: {pnl['price_source']}. Priced: {say_share(pnl['priced_share'])} of the movements."))
         st.caption(plain(f"Events: {say_count(pnl['events'])}. Build {pnl['build']}, tier {pnl['tier']}, "
                          f"{say_count(pnl['members'])} addresses, membership {pnl['membership_hash']}."))  # fmt: skip
+        if pnl["stale_usd"]:
+            st.caption(plain(f"{say_usd(pnl['stale_usd'])} of the value rests on prices older than a day."))
         if pnl["too_large"]:
             st.caption(plain(f"{say_count(pnl['too_large'])} movements of oversize tokens are left out."))
 
