@@ -18,7 +18,7 @@ from tests.app.conftest import write_labels
 pytestmark = [pytest.mark.browser, pytest.mark.flaky(reruns=2)]
 
 READERS = 10
-MORE_MEMORY = 500  # megabytes that ten readers of three builds may add to a server that has shown one page to each
+MORE_MEMORY = 300  # megabytes that ten readers of three builds may add to a server that has shown one page to each
 WATCHED = "0x" + "77" * 20
 
 
@@ -59,8 +59,7 @@ def test_ten_readers_while_builds_are_published(store: Path, tmp_path: Path) -> 
             page.goto(f"{served.address}/profile?subject={WATCHED}", wait_until="commit")
         assert {read_build(page, names) for page in pages} == set(names)
         before = read_memory(served.process)
-        for number in (1, 2):
-            name = f"Publication {number}"
+        for number, name in enumerate(("Marten Trust", "Heron Exchange"), 1):
             labels = write_labels(tmp_path / f"{number}.csv", WATCHED, name, name)
             add_labels(settings, [labels], private=number == 2)  # what is private stands before what is public
             for page in pages[::2]:
