@@ -19,6 +19,7 @@ from intel import __version__
 from intel.config import Settings, data_path
 from intel.entities.attribute import attribute_addresses
 from intel.entities.cluster import build_clusters
+from intel.entities.entity_days import build_entity_days
 from intel.entities.identity import settle_identities
 from intel.entities.judgements import apply_judgements, resolve_judgements
 from intel.entities.ontology import resolve_labels
@@ -360,6 +361,7 @@ def _form_beliefs(con: Connection, build_id: str) -> list[RuleReport]:
     settle_identities(con, build_id)
     attribute_addresses(con)
     apply_judgements(con)
+    build_entity_days(con)
     con.execute("drop view labels_in")
     con.unregister("former_members")
     return reports

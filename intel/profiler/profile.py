@@ -40,6 +40,8 @@ def build_profile(
     chains = list_chains(reader, subject)
     is_custodial = bool(entity and entity["is_custodial"]) or bool(role and role["name"] in CUSTODIAL_ROLES)
     holdings = tuple(list_holdings(reader, subject, window))
+    is_list = entity is not None and subject.kind == "entity" and entity["kind"] == "list"
+    gains = not is_custodial and not is_list and _has_moves(reader, subject)
     judgements, warning = list_judgements_about(reader, [subject])
     profile = Profile(
         subject=_describe_subject(subject),
@@ -50,7 +52,7 @@ def build_profile(
         holdings_title=name_holdings(reader, chains, window, is_custodial=is_custodial),
         counterparties=tuple(rank_counterparties(reader, subject, window, limit=counterparties)),
         exchange_usage=tuple(list_exchange_usage(reader, subject, window)),
-        pnl=None if is_custodial or not subject.address_ids else compute_pnl(reader, subject, window, method=method),
+        pnl=compute_pnl(reader, subject, window, method=method) if gains else None,
         activity=summarise_activity(reader, subject, window),
         evidence=tuple(list_evidence(reader, subject, limit=evidence)),
         coverage={"since": window.since, "until": window.until, **describe_coverage(reader, chains)},
@@ -66,6 +68,12 @@ def build_profile(
     )
     caveats = [*list_caveats(reader, subject, profile), *([warning] if warning else [])]
     return replace(profile, caveats=tuple(caveats))
+
+
+def _has_moves(reader: Reader, subject: Subject) -> bool:
+    gather_members(reader, subject)
+    moved = "select 1 from facts.address_assets where address_id in (select address_id from members) limit 1"
+    return bool(reader.query(moved))
 
 
 CUSTODIAL_ROLES = ("exchange", "custodian")

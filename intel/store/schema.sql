@@ -345,6 +345,17 @@ create table beliefs.attributions (
     valid_from timestamp, valid_to timestamp, visibility varchar
 );
 
+-- What went across the border of each owner of a known category, per day and asset; without its own moves, and without
+-- spam transfers. Sorted by tier, asset_id.
+create table beliefs.entity_days (
+    tier varchar,                    -- which attributions count: confirmed, or probable as well
+    entity_id varchar, asset_id bigint, day date,
+    is_dealing boolean,              -- false: fees, and what came from or went to nobody
+    transfers_in bigint, transfers_out bigint, unpriced bigint,
+    in_raw decimal(38, 0), out_raw decimal(38, 0), in_micro_usd decimal(38, 0), out_micro_usd decimal(38, 0),
+    first_time timestamp, last_time timestamp
+);
+
 create table beliefs.roles (address_id bigint, role varchar, probability double, basis varchar, visibility varchar);
 
 -- Names that did not resolve, names that clash: what the ontology's keeper should look at.
