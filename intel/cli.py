@@ -12,7 +12,9 @@ import typer
 from intel import (
     cli_data,  # noqa: F401 (its commands come with it)
     cli_evaluate,  # noqa: F401
+    cli_export,  # noqa: F401
     cli_judge,  # noqa: F401
+    cli_trace,  # noqa: F401
 )
 from intel import cli_options as o
 from intel.cli_app import add_group, app, open_store, settle, show, show_json
@@ -21,7 +23,6 @@ from intel.config import read_settings
 from intel.errors import IntelError, StoreError
 from intel.talk import Talk, make_console
 
-export = add_group("export", "Write what was concluded to files.")
 snapshots = add_group("snapshots", "List, pin and remove builds.")
 datasets = add_group("datasets", "List and fetch known public data sets.")
 
@@ -126,15 +127,6 @@ def attribute(
         )
         rows = write_batches(out, describe_answer(db.reader, names), chunks)
     talk.say(f"{rows:,} rows written to {out}", rows=rows)
-
-
-@export.command("table")
-def export_table(name: o.Table, out: o.Out, include_private: o.IncludePrivate = False, store: o.Store = None) -> None:
-    """Write one table of the current build to a file, whole and in a fixed order."""
-    from intel.export import files
-
-    rows = files.export_table(settle(store).store, name, out, include_private=include_private)
-    Talk().say(f"{rows:,} rows of {name} written to {out}")
 
 
 # --------------------------------------------------------------------------------------------- housekeeping

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from intel import cli_options as o
 from intel.cli_app import app, open_store, settle, show, show_json
+from intel.config import Settings
 from intel.errors import UsageError
+from intel.talk import Talk
+
+if TYPE_CHECKING:
+    from intel.store.reader import Reader
 
 
 @app.command()
@@ -23,7 +30,8 @@ def explain(left: o.Subject, right: o.Subject, json: o.Json = False, store: o.St
 @app.command()
 def judge(
     left: o.MaybeSubject = None, right: o.MaybeSubject = None, verdict: o.Verdict = None, because: o.Because = "",
-    revoke: o.Revoke = None, list_all: o.ListJudgements = False, json: o.Json = False, store: o.Store = None,
+    revoke: o.Revoke = None, list_all: o.ListJudgements = False, from_neo4j: o.FromGraph = None,
+    database: o.GraphDatabase = None, json: o.Json = False, store: o.Store = None,
 ) -> None:  # fmt: skip
     """Say that two addresses, or an address and an entity, are the same, different, or undecided; or take it back.
 
@@ -33,8 +41,11 @@ def judge(
     from intel.render_explain import render_judgements
 
     settings = settle(store)
+    refused: list[dict[str, Any]] = []
     with open_store(store) as db:
-        if list_all:
+        if from_neo4j is not None:
+            told, refused = _pull_judgements(db.reader, from_neo4j, database, settings)
+        elif list_all:
             told = list_judgements(db.reader)
         elif revoke is not None:
             told = [revoke_judgement(db.reader, revoke, user=settings.user)]
@@ -43,6 +54,18 @@ def judge(
         else:
             told = [record_judgement(db.reader, (left, right), verdict, because, user=settings.user)]
     if json:
-        show_json({"judgements": told, "build": db.build_id})
+        show_json({"judgements": told, "refused": refused, "build": db.build_id})
     else:
         show(render_judgements(told))
+    for one in refused:
+        Talk().say(f"not taken: {one['left']}, {one['right']}: {one['problem']}")
+
+
+def _pull_judgements(
+    reader: Reader, uri: str, database: str | None, settings: Settings
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    from intel.export.neo4j import open_graph, read_judgements
+    from intel.profiler.judge import take_in_judgements
+
+    with open_graph(uri, settings.neo4j_user, settings.neo4j_password, database) as graph:
+        return take_in_judgements(reader, read_judgements(graph), user=settings.user)

@@ -90,6 +90,17 @@ Table = Annotated[
     str, Argument(metavar="NAME", help="evidence, clusters, entities, attributions, roles, labels or issues.")
 ]
 IncludePrivate = Annotated[bool, Option("--include-private", help="The private overlay too.")]
+GraphUri = Annotated[
+    str | None, Argument(metavar="URI", help="The server, such as bolt://localhost:7687, without user or password.")
+]
+GraphDatabase = Annotated[str | None, Option("--database", metavar="NAME", help="If not given the server's default.")]
+OfSubject = Annotated[
+    str | None, Option("--subject", metavar="X", help="Only the single transfers near this address or entity.")
+]
+Hops = Annotated[int, Option("--hops", metavar="N", min=1, help="How far from it; hubs are reached, not passed.")]
+CsvFolder = Annotated[
+    Path | None, Option("--csv", metavar="DIR", help="Write files for `neo4j-admin database import` instead.")
+]
 Dataset = Annotated[str, Argument(metavar="NAME", help="A name of `intel datasets list`.")]
 Folder = Annotated[Path | None, Option("--to", metavar="DIR", help="Where to; if not given STORE/datasets.")]
 
@@ -98,6 +109,10 @@ MaybeSubject = Annotated[str | None, Argument(help="An address (hex or CAIP-10),
 Verdict = Annotated[Literal["same", "different", "unsure"] | None, Argument(help="What you judge of the two.")]
 Because = Annotated[str, Option("--because", metavar="TEXT", help="Why; kept beside the verdict.")]
 Revoke = Annotated[int | None, Option("--revoke", metavar="ID", help="Take the judgement of this number back.")]
+FromGraph = Annotated[
+    str | None,
+    Option("--from-neo4j", metavar="URI", help="Take in what was judged there: (:Address)-[:JUDGED]->(:Address)."),
+]
 ListJudgements = Annotated[bool, Option("--list", help="List all judgements, those taken back too.")]
 
 # How right is it.

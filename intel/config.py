@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from intel.errors import BadInput, UsageError
@@ -22,12 +22,17 @@ class Settings:
     memory: str = "8GB"  # INTEL_MEMORY: bound of ingest and build
     threads: int = 2  # INTEL_THREADS
     required_parts: frozenset[str] = frozenset()  # INTEL_REQUIRE: test parts that must not be skipped
+    neo4j_user: str = ""  # NEO4J_USER
+    neo4j_password: str = field(default="", repr=False)  # NEO4J_PASSWORD: read here, shown nowhere
     user: str = ""  # INTEL_USER: who judges; empty: nobody says so
     shows_tracebacks: bool = False  # INTEL_DEBUG: an unexpected error prints its traceback
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Read the INTEL_* variables; an empty one counts as not set. Raises UsageError for one that cannot be meant."""
+    """Read the INTEL_* and NEO4J_* variables; an empty one counts as not set.
+
+    Raises UsageError for one that cannot be meant.
+    """
     store = environment.get("INTEL_STORE", "").strip()
     mirror = environment.get("INTEL_DATA_MIRROR", "").strip()
     parts = environment.get("INTEL_REQUIRE", "").split(",")
@@ -37,6 +42,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         memory=environment.get("INTEL_MEMORY", "").strip() or "8GB",
         threads=_read_count("INTEL_THREADS", environment) or os.cpu_count() or 2,
         required_parts=frozenset(part.strip() for part in parts if part.strip()),
+        neo4j_user=environment.get("NEO4J_USER", "").strip(),
+        neo4j_password=environment.get("NEO4J_PASSWORD", ""),
         user=environment.get("INTEL_USER", "").strip(),
         shows_tracebacks=environment.get("INTEL_DEBUG", "").strip() not in {"", "0"},
     )

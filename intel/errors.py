@@ -63,3 +63,9 @@ class DownloadError(IntelError):
     """A dataset could not be fetched, or is not what its checksum says."""
 
     http_status = 502
+
+
+class GraphDatabaseError(IntelError):
+    """The graph database cannot be reached, refuses us, or holds what the export cannot work with."""
+
+    http_status = 502

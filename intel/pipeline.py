@@ -26,12 +26,14 @@ from intel.entities.ontology import resolve_labels
 from intel.errors import BadInput, StoreError, UsageError
 from intel.etl.accounts import build_accounts
 from intel.etl.clean import Staged, stage_rows
+from intel.etl.flow_columns import write_flow_columns
 from intel.etl.known import limit_judgements, limit_lake
 from intel.etl.ledger import build_context, build_ledger
 from intel.etl.load import COVERED, load_coverage, load_issues, load_rows
 from intel.etl.stage import count_issues, settle_rows
 from intel.heuristics import RuleReport, flag_hygiene, gather_evidence, type_services
 from intel.model import DataIssue, RunReport
+from intel.profiler.postings import SPAM_TRANSFER_FLAGS
 from intel.sources.files import expand_paths, open_files
 from intel.sources.formats import find_layout
 from intel.sources.labels import read_labels
@@ -311,6 +313,7 @@ def build(
             build_context(work.con)
             resolve_judgements(work.con, judgements, revision)
             reports = _form_beliefs(work.con, build_id)
+            write_flow_columns(work.con, work.folder, SPAM_TRANSFER_FLAGS)
         created = datetime.now(UTC).isoformat(timespec="microseconds")
         told = tuple(asdict(report) for report in reports)
         manifest = Manifest(build_id, created, commit.commit_id, str(revision), code_version(), options, told)

@@ -73,6 +73,12 @@ def find_geth() -> str | None:
     return _find_file(parts_folder() / "go" / "geth")
 
 
+def find_neo4j() -> str | None:
+    """Return the folder with Neo4j's jars and what starts them, where there is a Java for it."""
+    started_by = parts_folder() / "neo4j" / "classes" / "Neo4jServer.class"
+    return str(started_by.parent.parent) if _find_file(started_by) and find_java() else None
+
+
 def _find_file(path: Path) -> str | None:
     return str(path) if path.is_file() else None
 
@@ -84,6 +90,7 @@ PARTS: Mapping[str, tuple[Callable[[], str | None], str]] = {
     "anvil": (find_anvil, "npm package @foundry-rs/anvil (.ci/parts installs it where npm is)"),
     "contracts": (find_contracts, "Node, or the npm packages with contracts and solc (.ci/parts installs them)"),
     "geth": (find_geth, "a geth built from its Go module (.ci/parts builds it where Go is and the module can be had)"),
+    "neo4j": (find_neo4j, "Neo4j Community (.ci/parts installs it where Maven and Java are)"),
 }
 
 

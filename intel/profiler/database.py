@@ -23,6 +23,8 @@ from intel.profiler.postings import parse_window
 from intel.profiler.profile import build_profile
 from intel.profiler.subjects import Suggestion, resolve_subject, suggest
 from intel.profiler.tokens import describe_token, resolve_token, tabulate_holders
+from intel.profiler.trace import Question, resolve_source
+from intel.profiler.trace_report import Trace, trace_money
 from intel.profiler.transfers import TransferFilter, frame_transfers, stream_transfers, tabulate_transfers
 from intel.store.reader import Reader
 
@@ -180,6 +182,19 @@ class Database:
         return explain_link(
             self.reader, resolve_subject(self.reader, left, tier), resolve_subject(self.reader, right, tier)
         )
+
+    def trace(self, source: str, *, since: Moment = None, until: Moment = None, **asked: Any) -> Trace:
+        """Follow the money of an address, an entity or a transaction, forward or backward.
+
+        `asked`: rule ("haircut", "fifo", "poison"), direction, max_hops, min_usd, tier (see `Question`).
+        """
+        unknown = sorted(set(asked) - {"rule", "direction", "max_hops", "min_usd", "tier"})
+        if unknown:
+            raise UsageError(
+                f"trace() takes no {', '.join(unknown)}", "it takes rule, direction, max_hops, min_usd, tier"
+            )
+        question = Question(**asked, window=parse_window(since, until))
+        return trace_money(self.reader, resolve_source(self.reader, source, question.tier), question)
 
     def suggest(self, text: str, limit: int = 10) -> list[Suggestion]:
         """Return entities and addresses that begin with `text`."""

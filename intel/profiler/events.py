@@ -43,11 +43,11 @@ def gather_events(reader: Reader, subject: Subject, window: Window = ALWAYS) -> 
     token is held like any other. What moves between members nets to nothing.
     """
     gather_flows(reader, subject, window)
-    _prepare_pools(reader)
+    prepare_pools(reader)
     reader.prepare("event_legs", (subject.address_ids, subject.tier, window), lambda: _fill_legs(reader))
 
 
-def _prepare_pools(reader: Reader) -> None:
+def prepare_pools(reader: Reader) -> None:
     """Fill the build's `asset_pools(asset_id, pool, scale)`: one pool holds an asset on all chains, wrapped or not.
 
     Verified, priced tokens of one price are one asset; every other token stands alone. `scale` brings base units of

@@ -74,7 +74,7 @@ def gather_exposed(reader: Reader, subject: Subject, window: Window) -> None:
     A null address_id is nobody: minted, burnt or a reward; a null category: nobody is known to own it.
     """
     gather_flows(reader, subject, window)
-    _prepare_walls(reader)
+    prepare_walls(reader)
     key = (subject.address_ids, subject.tier, subject.entity_id, window)
     reader.prepare("exposed", key, lambda: _fill_exposed(reader, subject))
 
@@ -111,7 +111,7 @@ def _categorise(parties: str, owners: str, own: str | None) -> str:
         left join hub_ids v on v.address_id = k.address_id"""
 
 
-def _prepare_walls(reader: Reader) -> None:
+def prepare_walls(reader: Reader) -> None:
     """Fill the build's `mixer_ids`, `system_ids`, `hub_ids` and `listed_ids` (with category, is_sanctioned)."""
 
     def fill() -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from intel.errors import StoreError, UsageError
+from intel.errors import AmbiguousSubject, BadInput, StoreError, UnknownSubject, UsageError
 from intel.model import SYSTEM_ADDRESSES, Judgement, JudgementEnd, Subject
 from intel.profiler.subjects import resolve_subject
 from intel.store.reader import Reader
@@ -143,3 +143,27 @@ def _describe(reader: Reader, judgement: Judgement) -> dict[str, Any]:
         "revoked_at": judgement.revoked_at,
         "visibility": "private",
     }
+
+
+def take_in_judgements(
+    reader: Reader, told: Sequence[Mapping[str, Any]], *, user: str = ""
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Keep judgements that were made elsewhere; return the new ones, and those not taken with `problem`, why not.
+
+    `told` has left, right, verdict, because and made_by. One that is known, even if it was taken back since, is passed
+    over: so the same list can be taken in again and again.
+    """
+    known = {(frozenset((one.left, one.right)), one.verdict, one.because) for one in _read(reader)}
+    added, refused = [], []
+    for one in told:
+        verdict, because = one["verdict"] or "", (one["because"] or "").strip()
+        try:
+            ends = frozenset(find_end(reader, one[side]) for side in ("left", "right"))
+            if (ends, verdict, because) in known:
+                continue
+            pair = (one["left"], one["right"])
+            added.append(record_judgement(reader, pair, verdict, because, user=one["made_by"] or user))
+            known.add((ends, verdict, because))
+        except (UsageError, BadInput, UnknownSubject, AmbiguousSubject) as error:
+            refused.append({**one, "problem": error.message})
+    return added, refused

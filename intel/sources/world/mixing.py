@@ -79,34 +79,37 @@ def _launder(town: Town, begin: int, hack: int, hops: int) -> None:
     deposit = cast.add_account("deposit", exchange.owner)
     town.truths.deposits.append((np.array([deposit]), np.array([exchange.owner]), np.array([thief])))
     ends = (deposit, town.services["hop_0"], town.services["mixer_10"])
-    for part, end in enumerate(ends):
+    for part, planned in enumerate(ends):
         amount, time, holder = loot // 4, begin, source
         path = cast.add_accounts("launderer", thief, hops)
+        left = 0  # when the money left the thief
         for hop in path.tolist():
             time += int(rng.integers(600, 2 * DAY))
+            left = left or time
             to = np.array([hop])
             book.pay(np.array([time]), (holder, to), ETH, np.array([amount]), town.contracts)
             holder, amount = to, amount - COIN // 20  # the rest pays the fees
-        _cash_in(town, (holder, part, end), amount, time + 3600)
-        usd = int(amount * town.market.usd[ETH, begin // DAY] / COIN * 1e6)
-        row = (np.array([value]) for value in (hack, int(source[0]), int(ends[part]), usd))
+        cashed, end = _cash_in(town, (holder, part, planned), amount, time + 3600)
+        usd = int(cashed * town.market.usd[ETH, left // DAY] / COIN * 1e6)
+        row = (np.array([value]) for value in (hack, int(source[0]), int(end), usd))
         hack_column, source_column, end_column, usd_column = row
         town.truths.laundering.append((hack_column, source_column, end_column, usd_column))
         if part == 0:
             _collect(town, exchange.find_hot(np.array([time])), deposit, amount, time + 3 * 3600)
 
 
-def _cash_in(town: Town, path: tuple[Ints, int, int], amount: int, time: int) -> None:
-    """The last step: pay the deposit address or the bridge, or feed the mixer ten coins at a time."""
+def _cash_in(town: Town, path: tuple[Ints, int, int], amount: int, time: int) -> tuple[int, int]:
+    """The last step: pay the deposit address or the bridge, or feed the mixer; return how much it was, and to whom."""
     holder, part, end = path
     if part < 2:
         town.book.pay(np.array([time]), (holder, np.array([end])), ETH, np.array([amount]), town.contracts)
-        return
+        return amount, end
     times = (amount - COIN) // (10 * COIN)
     small = times == 0
     pool = town.services["mixer_1"] if small else end
     rounds = np.arange(max(amount // COIN - 1, 1) if small else times)
     put_in(town, np.repeat(holder, len(rounds)), np.full(len(rounds), pool), time + rounds * 1800)
+    return len(rounds) * (COIN if small else 10 * COIN), pool
 
 
 def _collect(town: Town, hot: Ints, deposit: int, amount: int, time: int) -> None:

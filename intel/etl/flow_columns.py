@@ -1,0 +1,178 @@
+"""How do the transfers of a build become columns that kernels can walk: in order of time, by sender, by receiver?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+import pyarrow as pa
+
+from intel.model import COUNTED_KINDS, TRANSFER_KINDS
+from intel.store import Connection
+from intel.store.flows import FLOW_COLUMNS, Column, create_column
+
+_BATCH_ROWS = 1_000_000
+_LARGEST_BLOCK = 4_096  # rows; within a larger block the order of the ledger stays
+
+# Flagged rows are kept, as kind -1: a row's place must not depend on what hygiene thinks of another one.
+_ROWS = """
+select t.transfer_id as transfer, coalesce(t.sender_id, -1) as sender, coalesce(t.receiver_id, -1) as receiver,
+    t.asset_id as asset, t.value_raw::double as amount, (t.value_micro_usd / 1e6)::float as usd,
+    case when t.value_raw is null or k.code >= $counted or f.transfer_id is not null then -1 else k.code end::tinyint
+        as kind,
+    coalesce(t.tx_tag, -1) as tag,
+    coalesce(epoch_us(t.block_time), 0) as moment, coalesce(t.block_number, -1) as block
+from facts.transfers t
+join (select unnest($kinds) as kind, unnest(range(len($kinds))) as code) k using (kind)
+left join (
+    select distinct transfer_id from beliefs.transfer_flags where flag in (select unnest($spam))) f using (transfer_id)
+order by t.transfer_id
+"""
+
+
+class _Times(NamedTuple):
+    moment: Column
+    block: Column
+    tag: Column
+
+
+class _Rows(NamedTuple):
+    sender: Column
+    receiver: Column
+    asset: Column
+    kind: Column
+    amount: Column
+
+
+def write_flow_columns(con: Connection, folder: Path, spam_flags: Sequence[str]) -> None:
+    """Write the columns of `intel.store.flows` for the build on this connection into its folder.
+
+    Transfers with one of `spam_flags` are in them, but marked not to count. Reads facts.transfers and addresses and
+    beliefs.transfer_flags, in batches: memory does not grow with the ledger beyond the columns' pages.
+    """
+    rows = int(con.execute("select count(*) from facts.transfers").fetchall()[0][0])
+    addresses = int(con.execute("select coalesce(max(address_id) + 1, 0) from facts.addresses").fetchall()[0][0])
+    columns = {name: create_column(folder, name, rows) for name in FLOW_COLUMNS}
+    filled, tx = 0, 0
+    for batch in _read_blocks(con, spam_flags):
+        part = {name: batch[name].to_numpy(zero_copy_only=False) for name in batch.column_names}
+        times = _Times(part["moment"], part["block"], part["tag"])
+        order, numbers = _number_transactions(times, tx)
+        end = filled + len(order)
+        for name in FLOW_COLUMNS:
+            columns[name][filled:end] = numbers[order] if name == "tx" else part[name][order]
+        filled, tx = end, int(numbers.max(initial=tx - 1)) + 1
+    _write_statements(folder, columns, addresses)
+    for column in columns.values():
+        column.flush()
+
+
+def _read_blocks(con: Connection, spam_flags: Sequence[str]) -> Iterator[pa.Table]:
+    """Yield the rows in batches that end where a block ends."""
+    params = {"kinds": list(TRANSFER_KINDS), "counted": len(COUNTED_KINDS), "spam": list(spam_flags)}
+    kept: pa.Table | None = None
+    for batch in con.sql(_ROWS, params=params).to_arrow_reader(_BATCH_ROWS):
+        table = pa.Table.from_batches([batch])
+        table = table if kept is None else pa.concat_tables([kept, table])
+        moment, block = table["moment"].to_numpy(), table["block"].to_numpy()
+        breaks = np.flatnonzero((moment[1:] != moment[:-1]) | (block[1:] != block[:-1])) + 1
+        cut = int(breaks[-1]) if len(breaks) else 0
+        if cut:
+            yield table.slice(0, cut).combine_chunks()
+        kept = table.slice(cut)
+    if kept is not None and kept.num_rows:
+        yield kept.combine_chunks()
+
+
+@numba.njit(cache=True)
+def _number_transactions(times: _Times, first: int) -> tuple[Column, Column]:
+    """Return the order in which transactions stand side by side, block by block, and the number of each row's one."""
+    rows = len(times.tag)
+    order, numbers = np.empty(rows, np.int64), np.empty(rows, np.int64)
+    begin, number = 0, first
+    while begin < rows:
+        end = begin + 1
+        while end < rows and times.moment[end] == times.moment[begin] and times.block[end] == times.block[begin]:
+            end += 1
+        number = _number_block(times.tag, (begin, end), (order, numbers), number)
+        begin = end
+    return order, numbers
+
+
+@numba.njit(cache=True)
+def _number_block(tags: Column, span: tuple[int, int], out: tuple[Column, Column], number: int) -> int:
+    """Number the transactions of one block by their first rows; return the next free number."""
+    begin, end = span
+    order, numbers = out
+    place = begin
+    is_large = end - begin > _LARGEST_BLOCK
+    for row in range(begin, end):
+        numbers[row] = -1
+    for row in range(begin, end):
+        if numbers[row] >= 0:
+            continue
+        last = row + 1
+        while is_large and last < end and tags[last] == tags[row]:
+            last += 1
+        for other in range(row, last if is_large else end):
+            if tags[other] == tags[row]:
+                numbers[other] = number
+                order[place] = other
+                place += 1
+        number += 1
+    return number
+
+
+def _write_statements(folder: Path, columns: dict[str, np.memmap[Any, Any]], addresses: int) -> None:
+    rows = _Rows(*(np.asarray(columns[name]) for name in _Rows._fields))
+    ends = create_column(folder, "statement_ends", addresses + 1)
+    _count_entries(rows, np.asarray(ends))
+    found = [create_column(folder, f"statement_{name}", int(ends[-1])) for name in ("asset", "row", "balance")]
+    _fill_statements(rows, np.asarray(ends), *(np.asarray(column) for column in found))
+    for column in (ends, *found):
+        column.flush()
+
+
+@numba.njit(cache=True)
+def _count_entries(rows: _Rows, ends: Column) -> None:
+    for row in range(len(rows.sender)):
+        for who in (rows.sender[row], rows.receiver[row]):
+            if who >= 0:
+                ends[who + 1] += 1
+    for address in range(1, len(ends)):
+        ends[address] += ends[address - 1]
+
+
+@numba.njit(cache=True)
+def _fill_statements(rows: _Rows, ends: Column, assets: Column, places: Column, balances: Column) -> None:
+    """Put every row before both its ends, then sort each address's entries by asset and add them up."""
+    free = ends.copy()
+    for row in range(len(rows.sender)):
+        for who in (rows.sender[row], rows.receiver[row]):
+            if who >= 0:
+                places[free[who]] = row
+                assets[free[who]] = rows.asset[row]
+                free[who] += 1
+    for address in range(len(ends) - 1):
+        begin, end = ends[address], ends[address + 1]
+        order = np.argsort(assets[begin:end], kind="mergesort")
+        assets[begin:end] = assets[begin:end][order]
+        places[begin:end] = places[begin:end][order]
+        _add_up(address, (begin, end), rows, (assets, places, balances))
+
+
+@numba.njit(cache=True)
+def _add_up(address: int, span: tuple[int, int], rows: _Rows, entries: tuple[Column, Column, Column]) -> None:
+    """Fill the balances; a row from an address to itself stands twice, and moves nothing."""
+    assets, places, balances = entries
+    balance = 0.0
+    for entry in range(span[0], span[1]):
+        if entry == span[0] or assets[entry] != assets[entry - 1]:
+            balance = 0.0
+        row = places[entry]
+        if rows.kind[row] >= 0 and rows.sender[row] != rows.receiver[row]:
+            balance += rows.amount[row] if rows.receiver[row] == address else -rows.amount[row]
+        balances[entry] = balance

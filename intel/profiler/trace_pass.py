@@ -1,0 +1,277 @@
+"""Which rows does the money take? The one pass of a trace, transaction by transaction."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from intel.profiler.trace_kernels import (
+    BRIDGED,
+    FEE,
+    FEES,
+    MANY_LEGS,
+    NOWHERE,
+    PASSED,
+    RETURNED,
+    SMALL,
+    WALL,
+    Array,
+    Run,
+    find_pot,
+    open_pot,
+    put,
+    take,
+)
+
+
+@numba.njit(cache=True)
+def follow_rows(row: int, end: int, run: Run) -> int:
+    """Work through the transactions from `row` to before `end` (backward: down to after it).
+
+    Returns the row to go on with: `end`, or the first of a transaction for which the state's arrays are too short.
+    """
+    tx, pots = run.ledger.tx, run.pots
+    step = 1 if run.wish.is_forward else -1
+    while row != end:
+        last = row
+        while last + step != end and tx[last + step] == tx[row]:
+            last += step
+        if _concerns(min(row, last), max(row, last), tx, run):
+            parts = (len(pots.part_next) - pots.used[1]) // 2
+            room = min(len(pots.balance) - pots.used[0], len(run.told.row) - pots.used[2], parts)
+            if room < 4 * (abs(last - row) + 1):
+                return row
+            _follow_transaction(row, last, run)
+        row = last + step
+    return row
+
+
+@numba.njit(cache=True)
+def _concerns(first: int, last: int, tx: Array, run: Run) -> bool:
+    """Say whether anybody whom the money has reached, and who may pass it on, has a part in these rows."""
+    steps, farthest = run.pots.steps, run.wish.max_hops
+    for row in range(first, last + 1):
+        payer, payee = run.ledger.payer[row], run.ledger.payee[row]
+        if (payer >= 0 and steps[payer] < farthest) or (payee >= 0 and steps[payee] < farthest):
+            return True
+    return bool(tx[first] == run.wish.only_tx)
+
+
+@numba.njit(cache=True)
+def _follow_transaction(begin: int, stop: int, run: Run) -> None:
+    step = 1 if stop >= begin else -1
+    span = (min(begin, stop), max(begin, stop))
+    settled = np.zeros(span[1] - span[0] + 1 if _has_swap(span, run) else 0, np.bool_)
+    if len(settled):
+        tried = np.zeros(len(settled), np.bool_)
+        for row in range(begin, stop + step, step):
+            if not tried[row - span[0]] and _may_swap(row, run):
+                tried |= run.ledger.payer[span[0] : span[1] + 1] == run.ledger.payer[row]
+                _settle_swap(run.ledger.payer[row], span, settled, run)
+    for row in range(begin, stop + step, step):
+        if len(settled) == 0 or not settled[row - span[0]]:
+            _follow_row(row, span, run)
+
+
+@numba.njit(cache=True)
+def _has_swap(span: tuple[int, int], run: Run) -> bool:
+    """Say whether anybody in a transaction both pays and is paid in a way that may be a swap."""
+    if span[1] - span[0] >= MANY_LEGS or run.ledger.tx[span[0]] == run.wish.only_tx:
+        return False
+    for row in range(span[0], span[1] + 1):
+        if _may_swap(row, run):
+            who = run.ledger.payer[row]
+            for other in range(span[0], span[1] + 1):
+                if run.ledger.payee[other] == who and _is_leg(other, who, run.ledger.payer[other], run):
+                    return True
+    return False
+
+
+@numba.njit(cache=True)
+def _follow_row(row: int, span: tuple[int, int], run: Run) -> None:
+    ledger = run.ledger
+    counts = ledger.kind[row] >= 0 and run.town.pool[ledger.asset[row]] >= 0
+    if counts and ledger.payer[row] != ledger.payee[row] and ledger.amount[row] > 0:
+        _deliver(row, span, _pay(row, span, run), run)
+
+
+@numba.njit(cache=True)
+def _may_swap(row: int, run: Run) -> bool:
+    """Say whether the row may begin a swap: somebody whom the money reached pays a contract, of his own will."""
+    who = run.ledger.payer[row]
+    if who < 0 or run.pots.steps[who] >= NOWHERE or (run.town.is_contract[who] and not run.town.is_source[who]):
+        return False
+    return _is_leg(row, who, run.ledger.payee[row], run)
+
+
+@numba.njit(cache=True)
+def _is_leg(row: int, who: int, other: int, run: Run) -> bool:
+    """Say whether one trades by this row: no fee, no spam, and the other side is a contract, a service or nobody."""
+    kind = run.ledger.kind[row]
+    if kind < 0 or kind == FEE or run.town.pool[run.ledger.asset[row]] < 0 or who == other:
+        return False
+    return other < 0 or run.town.is_contract[other] or run.town.wall[other] > 0
+
+
+@numba.njit(cache=True)
+def _settle_swap(who: int, span: tuple[int, int], settled: Array, run: Run) -> None:
+    """Where somebody gives contracts one asset for another, move the weight between pots and settle the rows."""
+    ledger = run.ledger
+    legs = np.zeros(len(settled), np.int8)
+    for row in range(span[0], span[1] + 1):
+        if ledger.payer[row] == who and _is_leg(row, who, ledger.payee[row], run):
+            legs[row - span[0]] = -1
+        elif ledger.payee[row] == who and _is_leg(row, who, ledger.payer[row], run):
+            legs[row - span[0]] = 1
+    nets, usds = _net_pools(span[0], legs, run)
+    if np.any(nets < 0) and not np.any(nets > 0):
+        return  # paid, and perhaps got change
+    weight = 0.0
+    for place in range(len(nets)):
+        if nets[place] < 0:
+            pot = find_pot(who, run.town.pool[ledger.asset[span[0] + place]], run)
+            weight += take(run.pots, pot, -nets[place], -usds[place], run.wish.method) if pot >= 0 else 0.0
+    if not run.town.is_source[who]:
+        _share_out(who, span, (nets, usds), weight, run)
+    for place in range(len(legs)):
+        settled[place] |= legs[place] != 0
+
+
+@numba.njit(cache=True)
+def _share_out(who: int, span: tuple[int, int], got: tuple[Array, Array], weight: float, run: Run) -> None:
+    """Put the weight into the pots of what was got, by value, or evenly where nothing has a price."""
+    nets, usds = got
+    value = np.sum(np.maximum(usds, 0.0) * (nets > 0))
+    kinds = np.sum(nets > 0)
+    for place in range(len(nets)):
+        if nets[place] > 0:
+            share = max(usds[place], 0.0) / value if value > 0 else 1.0 / kinds
+            pool = run.town.pool[run.ledger.asset[span[0] + place]]
+            pot = find_pot(who, pool, run)
+            if pot < 0 and weight > 0:
+                pot = open_pot(who, pool, span, run)
+            if pot >= 0:
+                put(run.pots, pot, nets[place], weight * share, run.wish.method)
+
+
+@numba.njit(cache=True)
+def _net_pools(first: int, legs: Array, run: Run) -> tuple[Array, Array]:
+    """Return net amount and dollars per pool, each at the first row of its pool; zero at the other rows."""
+    ledger, town = run.ledger, run.town
+    nets, usds = np.zeros(len(legs)), np.zeros(len(legs))
+    for place in range(len(legs)):
+        if legs[place] == 0:
+            continue
+        asset = ledger.asset[first + place]
+        home = place
+        for earlier in range(place):
+            if legs[earlier] != 0 and town.pool[ledger.asset[first + earlier]] == town.pool[asset]:
+                home = earlier
+                break
+        usd = ledger.usd[first + place]
+        nets[home] += legs[place] * ledger.amount[first + place] * town.scale[asset]
+        usds[home] += legs[place] * usd if usd == usd else 0.0
+    return nets, usds
+
+
+@numba.njit(cache=True)
+def _pay(row: int, span: tuple[int, int], run: Run) -> tuple[float, int]:
+    """Return the weight that leaves the payer with this row, and the payer's distance from the source."""
+    ledger, town = run.ledger, run.town
+    payer = ledger.payer[row]
+    value = ledger.usd[row] if ledger.usd[row] == ledger.usd[row] and ledger.kind[row] != FEE else 0.0
+    if ledger.tx[row] == run.wish.only_tx:
+        return (value if _keeps(row, span, run) else 0.0), 0
+    if payer < 0:
+        return 0.0, 0
+    if town.is_source[payer]:
+        return value, 0
+    if town.wall[payer] > 0:
+        return _land(row, run)
+    pot = find_pot(payer, town.pool[ledger.asset[row]], run)
+    hop = int(run.pots.steps[payer])
+    if pot < 0 or hop >= run.wish.max_hops:
+        return 0.0, hop
+    weight = take(run.pots, pot, ledger.amount[row] * town.scale[ledger.asset[row]], value, run.wish.method)
+    if ledger.kind[row] == FEE:
+        run.pots.sums[FEES] += weight
+        return 0.0, hop
+    return weight, hop
+
+
+@numba.njit(cache=True)
+def _keeps(row: int, span: tuple[int, int], run: Run) -> bool:
+    """Say whether the payee keeps what it got: it pays nothing in the same transaction, fees aside."""
+    for other in range(span[0], span[1] + 1):
+        if run.ledger.payer[other] == run.ledger.payee[row] and run.ledger.kind[other] != FEE:
+            return False
+    return True
+
+
+@numba.njit(cache=True)
+def _land(row: int, run: Run) -> tuple[float, int]:
+    """Return what a bridge carried to this row, once."""
+    jumps = run.jumps
+    place = np.searchsorted(jumps.landings, row)
+    if place >= len(jumps.landings) or jumps.landings[place] != row:
+        return 0.0, 0
+    way = jumps.order[place]
+    weight = jumps.weight[way]
+    jumps.weight[way] = 0.0
+    return weight, int(jumps.hops[way])
+
+
+@numba.njit(cache=True)
+def _leave(row: int, weight: float, hop: int, run: Run) -> bool:
+    """Put the weight on its way, where the other end of a bridge is known."""
+    jumps = run.jumps
+    place = np.searchsorted(jumps.leaves, row)
+    if place >= len(jumps.leaves) or jumps.leaves[place] != row:
+        return False
+    jumps.weight[place] += weight
+    jumps.hops[place] = hop
+    payee = run.ledger.payee[jumps.arrives[place]]
+    run.pots.steps[payee] = min(run.pots.steps[payee], hop + 1)
+    return True
+
+
+@numba.njit(cache=True)
+def _deliver(row: int, span: tuple[int, int], paid: tuple[float, int], run: Run) -> None:
+    """Hand the weight to the payee, or note where it ended."""
+    weight, hop = paid
+    payee, asset, pots = run.ledger.payee[row], run.ledger.asset[row], run.pots
+    is_stop = payee < 0 or run.town.is_source[payee] or run.town.wall[payee] > 0
+    if not is_stop:
+        pool = run.town.pool[asset]
+        pot = find_pot(payee, pool, run)
+        if pot < 0 and weight > 0 and weight >= run.wish.min_weight:
+            pot = open_pot(payee, pool, span, run)
+        if pot >= 0:
+            put(pots, pot, run.ledger.amount[row] * run.town.scale[asset], weight, run.wish.method)
+            if weight > 0:
+                pots.steps[payee] = min(pots.steps[payee], hop + 1)
+                _tell(row, weight, hop + 1, PASSED, run)
+            return
+    if weight > 0:
+        _end(row, (weight, hop), is_stop, run)
+
+
+@numba.njit(cache=True)
+def _end(row: int, paid: tuple[float, int], is_stop: bool, run: Run) -> None:
+    weight, hop = paid
+    payee = run.ledger.payee[row]
+    if not is_stop or weight < run.wish.min_weight:
+        run.pots.sums[SMALL] += weight
+    elif payee >= 0 and run.town.is_source[payee]:
+        _tell(row, weight, hop + 1, RETURNED, run)
+    else:
+        _tell(row, weight, hop + 1, BRIDGED if _leave(row, weight, hop + 1, run) else WALL, run)
+
+
+@numba.njit(cache=True)
+def _tell(row: int, weight: float, hop: int, outcome: int, run: Run) -> None:
+    told, used = run.told, run.pots.used
+    place = used[2]
+    used[2] += 1
+    told.row[place], told.weight[place] = row, weight
+    told.hop[place], told.outcome[place] = hop, outcome
