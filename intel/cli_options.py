@@ -94,6 +94,8 @@ Table = Annotated[
     str, Argument(metavar="NAME", help="evidence, clusters, entities, attributions, roles, labels or issues.")
 ]
 IncludePrivate = Annotated[bool, Option("--include-private", help="The private overlay too.")]
+OutFolder = Annotated[Path, Option("--out", metavar="DIR", help="A new or empty folder, or an earlier export.")]
+FtmOut = Annotated[Path, Option("--out", metavar="FILE", help="Where to; what it is goes into FILE.about.json.")]
 Dataset = Annotated[str, Argument(metavar="NAME", help="A name of `intel datasets list`.")]
 Folder = Annotated[Path | None, Option("--to", metavar="DIR", help="Where to; if not given STORE/datasets.")]
 

@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from intel.model import Tier
-from intel.profiler.postings import ENTITIES
 from intel.sources.chains import bare_family_sql, is_address_sql, normalise_address_sql, resolve_chains
 from intel.store.reader import Reader
 
@@ -21,6 +20,8 @@ OUT_COLUMNS = (
     "reason", "basis", "label_source", "build", "tier", "visibility", "role_reason",
 )  # fmt: skip
 
+_NAMED = """select * from beliefs.entities where visibility = 'public' or $private
+    qualify row_number() over (partition by entity_id order by visibility) = 1"""
 _ON_CHAIN = r"^\s*([-\w]+(:[-\w]+)?):([^:\s]+)\s*$"
 
 
@@ -63,11 +64,11 @@ def attribute_addresses(
             case when o.role is null then r.basis else o.reason end as role_reason
         from wanted w
         left join wanted_owners o on o.position = w.position
-        left join ({ENTITIES}) e on e.entity_id = o.entity_id
+        left join ({_NAMED}) e on e.entity_id = o.entity_id
         left join wanted_known k on k.position = w.position
         left join wanted_roles r on r.position = w.position
         order by w.position""",
-        {"build": reader.build_id},
+        {"build": reader.build_id, "private": with_private},
     )
 
 
