@@ -13,7 +13,7 @@ from intel.export.files import check_ending
 from intel.export.parts import TableParts, open_parts
 from intel.pipeline import code_version
 from intel.profiler.batch import BatchOrder, attribute_file, describe_answer
-from intel.sources.addresses import CHUNK_ROWS, measure_addresses
+from intel.sources.addresses import measure_addresses
 from intel.store.reader import Reader
 
 Tell = Callable[..., None]
@@ -52,7 +52,7 @@ def label_file(
 
 def _write_plan(digest: str, order: BatchOrder, build_id: str) -> dict[str, object]:
     asked = {**asdict(order), "columns": list(order.columns)}
-    return {"list": digest, "build": build_id, **asked, "chunk_rows": CHUNK_ROWS, "code": code_version()}
+    return {"list": digest, "build": build_id, **asked, "code": code_version()}
 
 
 def _fill_parts(parts: TableParts, reader: Reader, path: Path, order: BatchOrder, pace: _Pace) -> Counter[str]:

@@ -73,6 +73,12 @@ def find_geth() -> str | None:
     return _find_file(parts_folder() / "go" / "geth")
 
 
+def find_validators() -> str | None:
+    """Return the folder of commands of other tools that check what we export: graphsense-cli and ftm."""
+    commands = parts_folder() / "validators" / "bin"
+    return str(commands) if _find_file(commands / "graphsense-cli") and _find_file(commands / "ftm") else None
+
+
 def _find_file(path: Path) -> str | None:
     return str(path) if path.is_file() else None
 
@@ -84,6 +90,7 @@ PARTS: Mapping[str, tuple[Callable[[], str | None], str]] = {
     "anvil": (find_anvil, "npm package @foundry-rs/anvil (.ci/parts installs it where npm is)"),
     "contracts": (find_contracts, "Node, or the npm packages with contracts and solc (.ci/parts installs them)"),
     "geth": (find_geth, "a geth built from its Go module (.ci/parts builds it where Go is and the module can be had)"),
+    "validators": (find_validators, "graphsense-lib and followthemoney in their own environment (.ci/parts makes it)"),
 }
 
 

@@ -21,7 +21,8 @@ from intel.sources.categories import load_categories
 from intel.sources.chains import find_chain
 from intel.store.reader import Reader
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+# Not seen, and not kept by FollowTheMoney: control characters, zero-width ones, and white space in a row.
+_UNSEEN = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
 _WEB = re.compile(r"https?://[^\s/]+\.[^\s]+")
 
 _WALLETS = """
@@ -156,7 +157,7 @@ def _make_id(kind: str, *parts: str) -> str:
 def _entity(schema: str, entity_id: str, dataset: str, **properties: list[str | None]) -> dict[str, Any]:
     """Return one entity; empty values and repetitions are left out."""
     clean = {
-        name: list(dict.fromkeys(text for value in values if (text := _CONTROL.sub(" ", value or "").strip())))
+        name: list(dict.fromkeys(text for value in values if (text := " ".join(_UNSEEN.sub("", value or "").split()))))
         for name, values in properties.items()
     }
     kept = {name: values for name, values in clean.items() if values}

@@ -11,7 +11,7 @@ import pyarrow as pa
 from intel.errors import BadInput, UsageError
 from intel.model import Tier
 from intel.profiler.attribute import OUT_COLUMNS, attribute_addresses
-from intel.sources.addresses import read_addresses
+from intel.sources.addresses import CHUNK_ROWS, read_addresses
 from intel.store.reader import Reader
 
 
@@ -24,6 +24,7 @@ class BatchOrder:
     tier: Tier = "probable"
     with_private: bool = True
     is_strict: bool = False  # fail at the first input that is no address
+    chunk_rows: int = CHUNK_ROWS  # answered at once, and kept together when the run is killed
 
 
 def parse_columns(text: str | None) -> tuple[str, ...]:
@@ -50,7 +51,7 @@ def attribute_file(
     grow with the file. A strict order raises BadInput for the first input that is no address, with its row.
     """
     row = 0
-    for texts in read_addresses(path, order.address_column):
+    for texts in read_addresses(path, order.address_column, rows=order.chunk_rows):
         row += len(texts)
         if row <= skip_rows:
             continue

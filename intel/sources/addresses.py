@@ -46,11 +46,11 @@ def measure_addresses(path: Path) -> ListFacts:
     with _name_faults(path), _open_bytes(path) as file:
         while block := file.read(_BLOCK_BYTES):
             digest.update(block)
-            lines += block.count(b"\n")
+            lines += block.count(b"\n") or block.count(b"\r")
             last = block
     if kind == ".parquet":
         return ListFacts(digest.hexdigest(), _open_parquet(path).metadata.num_rows)
-    rows = lines + (not last.endswith((b"\n", b"\n\0"))) - (kind == ".csv")
+    rows = lines + (not last.endswith((b"\n", b"\n\0", b"\r"))) - (kind == ".csv")
     return ListFacts(digest.hexdigest(), max(rows, 0))
 
 
