@@ -31,7 +31,7 @@ def write(folder: Path, name: str, content: bytes) -> Path:
     [
         (f"{A}\n{B}\n".encode(), [A, B]),
         (f"{A}\r\n{B}".encode(), [A, B]),
-        (f"\ufeff{A}\r{B}\n".encode(), [A, B]),
+        (f"\ufeff{A}\r{B}\r".encode(), [A, B]),
         (f"{A}\n{B}\n".encode("utf-16"), [A, B]),
         (b"\xfe\xff" + f"{A}\r\n{B}\r\n".encode("utf-16-be"), [A, B]),
         (f"{A}\n\n{A}\n".encode(), [A, "", A]),
