@@ -1,4 +1,4 @@
-"""Where do the examples of roles come from? Simulated economies: features as of a cut-off, with the true role and owner."""
+"""Where do the examples of roles come from? Simulated economies: features as of a cut-off, with true role and owner."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from evidence_worlds import fill_lake
 
 from intel.etl.accounts import build_accounts
 from intel.etl.ledger import build_context, build_ledger
-from intel.ml.feature_list import FEATURES, hash_features
-from intel.ml.features import build_features
+from intel.ml.features import FEATURES, build_features, hash_features
 from intel.sources.world import WorldSettings, choose_days, generate_world
 from intel.store import Connection, open_connection
 from intel.store.ddl import create_tables
@@ -90,9 +89,7 @@ def open_facts(store: Path) -> Connection:
 
 def _simulate(world: World) -> pd.DataFrame:
     days = choose_days(world.transfers)
-    made = generate_world(
-        WorldSettings(transfers=world.transfers, preset=world.preset, seed=world.seed, days=days)
-    )
+    made = generate_world(WorldSettings(transfers=world.transfers, preset=world.preset, seed=world.seed, days=days))
     with tempfile.TemporaryDirectory() as folder:
         fill_lake(made, Path(folder) / "store")
         con = open_facts(Path(folder) / "store")
@@ -110,7 +107,7 @@ def _simulate(world: World) -> pd.DataFrame:
 
 
 _EXAMPLES = """
-select f.*, r.role as role, r.role as part, o.cluster_id as owner, s.last_time >= $late as is_late
+select f.*, r.role, o.cluster_id as owner, s.last_time >= $late as is_late
 from role_features f
 join facts.addresses a on a.address_id = f.address_id
 join truth_roles r on r.chain = a.chain and r.address = a.address

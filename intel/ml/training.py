@@ -13,9 +13,10 @@ import numpy.typing as npt
 from intel.errors import BadInput
 from intel.ml import metrics
 from intel.ml.calibration import fit_isotonic
-from intel.ml.feature_list import FEATURES, hash_features
-from intel.ml.roles import RoleModel, find_outside, soften
-from intel.ml.trees import take_trees
+from intel.ml.feature_list import FEATURES
+from intel.ml.features import hash_features
+from intel.ml.roles import RoleModel, measure_strangeness, soften
+from intel.ml.trees import score_rows, take_trees
 
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -23,7 +24,7 @@ Matrix = npt.NDArray[np.float32]
 Texts = npt.NDArray[np.object_]
 
 FEWEST = 8  # examples of a role, and 2 owners: fewer cannot be told from chance
-MOST = 6000  # examples of one role: more add hours, not knowledge
+MOST = 4000  # examples of one role: more add hours, not knowledge
 HELD_OUT = 5  # every fifth owner is kept for calibration
 STEPS, LEAVES, RATE = 80, 15, 0.1  # chosen on the tuning seeds
 BALANCE = 0.25  # rare roles weigh more: a role's whole weight is raised to 1 - BALANCE
@@ -55,7 +56,11 @@ def drop_rare(examples: Examples) -> tuple[Examples, dict[str, str]]:
     kept = examples.take(~np.isin(examples.role.astype(str), list(left)))
     known = sorted(set(kept.role.tolist()))
     if len(known) < 2:
-        what = "no label says what an address is for" if len(examples.role) == 0 else f"only {known or 'none'} can be learnt"
+        what = (
+            "no label says what an address is for"
+            if len(examples.role) == 0
+            else f"only {known or 'none'} can be learnt"
+        )
         told = "; ".join(f"{role}: {why}" for role, why in left.items())
         raise BadInput(f"{what}{f' ({told})' if told else ''}", "a model needs examples of at least two roles")
     return kept, left
@@ -131,22 +136,29 @@ def fit_baseline(examples: Examples, seed: int) -> Any:
 
 def compress_rows(rows: npt.NDArray[Any]) -> Floats:
     """Return sign(x) ln(1 + |x|), so that counts and dollars fit a straight line; shares hardly change."""
-    return np.sign(rows) * np.log1p(np.abs(rows.astype(np.float64)))
+    wide = rows.astype(np.float64)
+    return np.asarray(np.sign(wide) * np.log1p(np.abs(wide)), dtype=np.float64)
 
 
-def train_roles(examples: Examples, *, seed: int, version: str, info: Mapping[str, Any]) -> RoleModel:
-    """Learn a model: calibrated on held-out owners, then fitted anew on all. BadInput where nothing can be learnt."""
+def train_roles(
+    examples: Examples, *, seed: int, version: str, info: Mapping[str, Any], refits: bool = True
+) -> RoleModel:
+    """Learn a model: calibrated on held-out owners, then fitted anew on all. BadInput where nothing can be learnt.
+
+    Without `refits` the held-out owners stay unused: half the time, for controls.
+    """
     examples, left_out = drop_rare(examples)
     held = is_held_out(examples)
     model = fit_trees(examples.take(~held), seed)
-    temperature, knots, outside = calibrate_model(model, examples.take(~held), examples.take(held))
-    final = fit_trees(examples, seed)
+    temperature, knots, strange = calibrate_model(model, examples.take(~held), examples.take(held))
+    final = fit_trees(examples, seed) if refits else model
     roles = tuple(str(role) for role in final.classes_)
     low, high = find_ranges(examples, roles)
     told = {"left_out": left_out, "examples": len(examples.role), "owners": len(set(examples.owner.tolist()))}
     return RoleModel(
         version=version, features=hash_features(), roles=roles, trees=take_trees(final), temperature=temperature,
-        knots=knots, low=low, high=high, most_outside=outside, least_sure=LEAST_SURE, info={**info, **told, "seed": seed},
+        knots=knots, low=low, high=high, most_strange=strange, least_sure=LEAST_SURE,
+        info={**info, **told, "seed": seed},
     )  # fmt: skip
 
 
@@ -162,14 +174,12 @@ def find_ranges(examples: Examples, roles: tuple[str, ...]) -> tuple[Matrix, Mat
 
 
 def calibrate_model(model: Any, known: Examples, held: Examples) -> tuple[float, list[list[float]], float]:
-    """Return temperature, knots of the probability, and how many figures may lie outside a role's range."""
+    """Return temperature, knots of the probability, and how strange a known row may be."""
     roles = tuple(str(role) for role in model.classes_)
     held = held.take(np.isin(held.role.astype(str), roles))
     if len(held.role) == 0:
         return 1.0, [[0.0, 0.0], [1.0, 0.5]], float("inf")  # nothing to check on: nothing is promised
     trees = take_trees(model)
-    from intel.ml.trees import score_rows
-
     scores = score_rows(trees, held.rows)
     truth = np.searchsorted(np.array(roles), held.role.astype(str))
     owner = np.unique(held.owner.astype(str), return_inverse=True)[1].astype(np.int64)
@@ -184,5 +194,5 @@ def calibrate_model(model: Any, known: Examples, held: Examples) -> tuple[float,
     chosen = p.argmax(axis=1)
     most = 1 - 1 / (len(np.unique(owner)) + 2)  # so many owners never erring promise no more
     knots = [[at, min(q, most)] for at, q in fit_isotonic(p.max(axis=1), (chosen == truth).astype(float), weights)]
-    outside = find_outside(held.rows, chosen, *find_ranges(known, roles))
-    return temperature, knots, float(np.quantile(outside, KNOWN_SHARE))
+    strange = measure_strangeness(p, held.rows, *find_ranges(known, roles))
+    return temperature, knots, float(np.quantile(strange, KNOWN_SHARE))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -13,8 +12,7 @@ Floats = npt.NDArray[np.float64]
 Matrix = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
-class Trees:
+class Trees(NamedTuple):
     """Decision trees whose leaves add up to one score per class; node arrays, tree after tree.
 
     A node sends a row to `left` if its value is at most `threshold`, or missing where `missing_left`; a leaf has no
@@ -33,12 +31,12 @@ class Trees:
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the arrays by name, as `read_trees` takes them."""
-        return {f"trees_{item.name}": getattr(self, item.name) for item in fields(self)}
+        return {f"trees_{name}": getattr(self, name) for name in self._fields}
 
 
 def read_trees(arrays: dict[str, npt.NDArray[Any]]) -> Trees:
     """Return the trees whose arrays `to_arrays` gave; KeyError or ValueError where they do not fit together."""
-    trees = Trees(**{item.name: arrays[f"trees_{item.name}"] for item in fields(Trees)})
+    trees = Trees(**{name: arrays[f"trees_{name}"] for name in Trees._fields})
     nodes, inner = len(trees.feature), trees.left >= 0
     lengths = {len(part) for part in (trees.threshold, trees.left, trees.right, trees.missing_left, trees.value)}
     children = np.concatenate([trees.left[inner], trees.right[inner]])
@@ -58,7 +56,9 @@ def _all_within(places: npt.NDArray[Any], end: int) -> bool:
 
 def take_trees(model: Any) -> Trees:
     """Return the trees of a fitted scikit-learn HistGradientBoostingClassifier without categories."""
-    parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in ("feature", "threshold", "left", "right", "missing")}
+    parts: dict[str, list[npt.NDArray[Any]]] = {
+        name: [] for name in ("feature", "threshold", "left", "right", "missing")
+    }
     values, roots, groups, start = [], [], [], 0
     classes = len(model.classes_)
     for step in model._predictors:  # noqa: SLF001 -- sklearn has no public reader of the trees it grew
@@ -69,17 +69,20 @@ def take_trees(model: Any) -> Trees:
             parts["threshold"].append(np.where(is_leaf, 0.0, nodes["num_threshold"]))
             parts["left"].append(np.where(is_leaf, -1, nodes["left"].astype(np.int32) + start).astype(np.int32))
             parts["right"].append(np.where(is_leaf, -1, nodes["right"].astype(np.int32) + start).astype(np.int32))
-            parts["missing"].append(nodes["missing_go_to_left"].astype(bool))
+            parts["missing_left"].append(nodes["missing_go_to_left"].astype(bool))
             values.append(_fill_values(nodes, is_leaf))
             roots.append(start)
             groups.append(group if classes > 2 else 1)
             start += len(nodes)
     base = np.ravel(model._baseline_prediction)  # noqa: SLF001
+    whole = {name: np.concatenate(part) for name, part in parts.items()}
     return Trees(
-        *(np.concatenate(parts[name]) for name in ("feature", "threshold", "left", "right", "missing")),
-        np.concatenate(values), np.array(roots, dtype=np.int32), np.array(groups, dtype=np.int16),
-        base.astype(np.float64) if classes > 2 else np.array([0.0, base[0]]),
-    )  # fmt: skip
+        **whole,
+        value=np.concatenate(values),
+        root=np.array(roots, dtype=np.int32),
+        group=np.array(groups, dtype=np.int16),
+        base=base.astype(np.float64) if classes > 2 else np.array([0.0, base[0]]),
+    )
 
 
 def _fill_values(nodes: npt.NDArray[Any], is_leaf: npt.NDArray[np.bool_]) -> Floats:
@@ -95,23 +98,20 @@ def _fill_values(nodes: npt.NDArray[Any], is_leaf: npt.NDArray[np.bool_]) -> Flo
 def score_rows(trees: Trees, rows: Matrix) -> Floats:
     """Return one score per row and class (rows, classes): what the trees add up to, before any softmax."""
     scores = np.tile(trees.base, (len(rows), 1))
-    _add_scores(
-        np.ascontiguousarray(rows), scores, trees.feature, trees.threshold, trees.left, trees.right,
-        trees.missing_left, trees.value, trees.root, trees.group,
-    )  # fmt: skip
+    _add_scores(np.ascontiguousarray(rows), scores, trees)
     return scores
 
 
-@numba.njit(cache=True, parallel=True)  # type: ignore[untyped-decorator]
-def _add_scores(rows, scores, feature, threshold, left, right, missing_left, value, root, group):  # type: ignore[no-untyped-def]
+@numba.njit(cache=True, parallel=True)
+def _add_scores(rows: Matrix, scores: Floats, trees: Trees) -> None:
     for row in numba.prange(rows.shape[0]):
-        for tree in range(len(root)):
-            at = root[tree]
-            while left[at] >= 0:
-                x = rows[row, feature[at]]
-                goes_left = missing_left[at] if np.isnan(x) else np.float64(x) <= threshold[at]
-                at = left[at] if goes_left else right[at]
-            scores[row, group[tree]] += value[at]
+        for tree in range(len(trees.root)):
+            at = trees.root[tree]
+            while trees.left[at] >= 0:
+                x = rows[row, trees.feature[at]]
+                goes_left = trees.missing_left[at] if np.isnan(x) else np.float64(x) <= trees.threshold[at]
+                at = trees.left[at] if goes_left else trees.right[at]
+            scores[row, trees.group[tree]] += trees.value[at]
 
 
 def explain_rows(trees: Trees, rows: Matrix, chosen: npt.NDArray[np.int64]) -> Matrix:
@@ -121,22 +121,20 @@ def explain_rows(trees: Trees, rows: Matrix, chosen: npt.NDArray[np.int64]) -> M
     (Saabas 2014). (rows, columns).
     """
     shares = np.zeros((len(rows), rows.shape[1]), dtype=np.float32)
-    _add_shares(
-        np.ascontiguousarray(rows), chosen, shares, trees.feature, trees.threshold, trees.left, trees.right,
-        trees.missing_left, trees.value, trees.root, trees.group, len(trees.base),
-    )  # fmt: skip
+    _add_shares(np.ascontiguousarray(rows), chosen, shares, trees)
     return shares
 
 
-@numba.njit(cache=True, parallel=True)  # type: ignore[untyped-decorator]
-def _add_shares(rows, chosen, shares, feature, threshold, left, right, missing_left, value, root, group, classes):  # type: ignore[no-untyped-def]
+@numba.njit(cache=True, parallel=True)
+def _add_shares(rows: Matrix, chosen: npt.NDArray[np.int64], shares: Matrix, trees: Trees) -> None:
+    others = max(len(trees.base) - 1, 1)
     for row in numba.prange(rows.shape[0]):
-        for tree in range(len(root)):
-            weight = 1.0 if group[tree] == chosen[row] else -1.0 / (classes - 1)
-            at = root[tree]
-            while left[at] >= 0:
-                x = rows[row, feature[at]]
-                goes_left = missing_left[at] if np.isnan(x) else np.float64(x) <= threshold[at]
-                below = left[at] if goes_left else right[at]
-                shares[row, feature[at]] += weight * (value[below] - value[at])
+        for tree in range(len(trees.root)):
+            weight = 1.0 if trees.group[tree] == chosen[row] else -1.0 / others
+            at = trees.root[tree]
+            while trees.left[at] >= 0:
+                x = rows[row, trees.feature[at]]
+                goes_left = trees.missing_left[at] if np.isnan(x) else np.float64(x) <= trees.threshold[at]
+                below = trees.left[at] if goes_left else trees.right[at]
+                shares[row, trees.feature[at]] += weight * (trees.value[below] - trees.value[at])
                 at = below
