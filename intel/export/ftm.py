@@ -32,11 +32,15 @@ with owned as (
     from beliefs.attributions a semi join export_owners o using (entity_id)
     where a.visibility = 'public' or $private
     qualify row_number() over (partition by a.chain, a.address order by a.visibility, a.confidence desc) = 1),
+-- A claim that holds on every EVM chain is told of the chains where the address is known to be somebody's.
+placed as (
+    select c.* exclude (chain), coalesce(o.chain, c.chain) as chain
+    from export_claims c left join owned o on c.chain = 'evm' and o.chain <> 'evm' and o.address = c.address),
 claimed as (
     select chain, address, list({'label': label, 'category': category, 'source': source, 'url': url,
         'licence': licence, 'confidence': confidence, 'date': source_date}
         order by level desc, source, label, category, url, source_date, source_ref, licence, confidence) as claims
-    from export_claims group by all)
+    from placed group by chain, address)
 select * from owned full join claimed using (chain, address) order by chain, address
 """
 

@@ -23,7 +23,7 @@ from intel.sources.chains import find_chain, resolve_chain
 from intel.sources.tagpack import CONTEXT_KEY
 from intel.store.reader import Reader
 
-ABOUT = "about.json"  # tells an export of ours from a folder that holds something else
+ABOUT = "ABOUT"  # JSON; tells an export of ours from a folder of something else. No ending: it is no file of labels
 _PACK_TAGS = 50_000  # per file: GraphSense reads a pack whole, and none above 200 MB
 
 # The tickers by which GraphSense calls networks; another chain goes by its own name.
@@ -161,9 +161,10 @@ def _shape_tag(row: Mapping[str, Any]) -> dict[str, Any]:
     category = load_categories().get(str(row["category"]))
     concept = (category.abuse or category.concept) if category else None
     network = _NETWORKS.get(row["chain"], str(row["chain"]).upper())
-    kept = {"entity": row["entity"], "source_ref": row["source_ref"], "licence": row["licence"]}
+    kept = {"entity": row["entity"], "licence": row["licence"]}
     kept |= {name: row[name].isoformat() for name in ("valid_from", "valid_to") if row[name] is not None}
     more: dict[str, str | None] = {name: text for name, text in kept.items() if text is not None}
+    more["source_ref"] = row["source_ref"]  # else the pack itself would be taken for where it stood
     if resolve_chain(network) != row["chain"]:
         more["chain"] = row["chain"]
     if resolve_category(concept) != row["category"]:
@@ -176,7 +177,7 @@ def _shape_tag(row: Mapping[str, Any]) -> dict[str, Any]:
         "address": row["address"], "network": network, "currency": find_chain(row["chain"]).native_symbol or network,
         "label": row["label"], "source": row["reference"], "confidence": row["confidence"],
         "abuse" if category and category.abuse else "category": concept,
-        "lastmod": row["source_date"], "context": json.dumps({CONTEXT_KEY: more}) if more else None,
+        "lastmod": row["source_date"], "context": json.dumps({CONTEXT_KEY: more}),
     }  # fmt: skip
 
 

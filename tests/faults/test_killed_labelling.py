@@ -67,15 +67,17 @@ def kill(context: BaseContext, point: tuple[type, str, int], *arguments: Any) ->
 # What dies, and how many rows are kept then: before the first part, between parts, in the middle of writing one,
 # before the end, and in the moment when the whole file takes its name.
 POINTS = [
-    ((TableParts, "append", 1), 0), ((TableParts, "append", 3), 8), ((Path, "replace", 4), 8),
-    ((TableParts, "publish", 1), 21), ((TableParts, "remove", 1), 21),
+    ((TableParts, "append", 1), 0, "parquet"), ((TableParts, "append", 3), 8, "csv"),
+    ((Path, "replace", 4), 8, "jsonl"), ((TableParts, "publish", 1), 21, "parquet"),
+    ((TableParts, "remove", 1), 21, "csv"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl"])
-@pytest.mark.parametrize(("point", "kept"), POINTS, ids=[f"{p[0].__name__}.{p[1]}-{p[2]}" for p, _ in POINTS])
+@pytest.mark.parametrize(
+    ("point", "kept", "ending"), POINTS, ids=[f"{place.__name__}.{name}-{n}" for (place, name, n), *_ in POINTS]
+)
 def test_a_resumed_batch_equals_an_undisturbed_one(
-    context: BaseContext, store: Path, addresses: Path, tmp_path: Path, ending: str, point: Any, kept: int
+    context: BaseContext, store: Path, addresses: Path, tmp_path: Path, point: Any, kept: int, ending: str
 ) -> None:
     whole, out = tmp_path / f"whole.{ending}", tmp_path / f"out.{ending}"
     told: list[int] = []
