@@ -35,7 +35,7 @@ PRESETS = ("default", "hard")
 SEEDS = tuple(range(11, 21))  # never used for a choice
 MODEL = Path(__file__).parents[1] / "data" / "roles.npz"
 CARD = Path(__file__).parents[1] / "docs" / "model_card.md"
-NOISE = (0.05, 0.1, 0.2)  # shares of wrong labels
+NOISE = (0.1, 0.2)  # shares of wrong labels
 OPEN = (
     ("mixer", "sybil", "mev", "token_contract", "launderer"),
     ("bridge", "smart_account", "dex", "market_maker", "miner"),

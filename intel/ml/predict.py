@@ -67,7 +67,7 @@ def predict_roles(con: Connection, path: Path | None) -> ModelReport:
     try:
         model = read_model(path)
     except BadInput as error:
-        return ModelReport("role_model", 0, 0.0, f"{error.message}; no role was predicted", failed=True)
+        return ModelReport("role_model", 0, 0.0, f"{error.message}; no role was predicted")
     missing = [name for name in model.info.get("inputs", []) if name not in list_inputs(con)]
     if missing:
         lacks = " and no ".join(missing)

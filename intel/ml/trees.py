@@ -57,7 +57,7 @@ def _all_within(places: npt.NDArray[Any], end: int) -> bool:
 def take_trees(model: Any) -> Trees:
     """Return the trees of a fitted scikit-learn HistGradientBoostingClassifier without categories."""
     parts: dict[str, list[npt.NDArray[Any]]] = {
-        name: [] for name in ("feature", "threshold", "left", "right", "missing")
+        name: [] for name in ("feature", "threshold", "left", "right", "missing_left")
     }
     values, roots, groups, start = [], [], [], 0
     classes = len(model.classes_)
