@@ -61,7 +61,7 @@ def attribute_addresses(
                 else 'Occurs nowhere in this store' end as reason,
             o.basis, coalesce(o.label_source, k.label_source) as label_source, $build as build, o.tier,
             coalesce(o.visibility, k.visibility) as visibility,
-            case when o.role is null then r.basis else o.reason end as role_reason
+            case when o.role is null then coalesce(r.explanation, r.basis) else o.reason end as role_reason
         from wanted w
         left join wanted_owners o on o.position = w.position
         left join ({_NAMED}) e on e.entity_id = o.entity_id
@@ -201,7 +201,7 @@ def _find_known(reader: Reader, with_private: bool) -> None:
     # What the ledger shows stands before what was predicted.
     reader.query(
         f"""create or replace temp table wanted_roles as
-        select i.position, x.role, x.probability, x.basis
+        select i.position, x.role, x.probability, x.basis, x.explanation
         from wanted_ids i join beliefs.roles x on x.address_id = i.address_id and {_SHOWN}
         qualify row_number() over (partition by i.position
             order by x.probability is not null, x.probability desc, i.chain, x.role, x.basis) = 1""",

@@ -32,7 +32,7 @@ TRON, BITCOIN = "TJRabPrwbZy45sbavfcjinPJC18kjpRTv8", "1BoatSLRHtKNngkdXEeobR76b
 
 HOSTILE = [  # texts that would be something else in YAML or JSON, or in somebody's terminal
     'a"b\\c', "k: v # no", "- x", "!include header.yaml", "&a *a", "{[%@`", "yes", "null", "0x12", "2020-01-01", "=1+1",
-    "line\none", "\u202egnp.exe", "zero\u200bwidth", "emoji \U0001f600", "nul\x00bell\x07", "<<", "\u2028",
+    "line\none", "\u202egnp.exe", "zero\u200bwidth", "emoji \U0001f600", "nul\x00bell\x07", "<<", "a\u2028b",
     "\\ud83d\\ude00", "---", "...", "'", "\ufeffmark", "Ünï", "%YAML 1.1",
 ]  # fmt: skip
 
