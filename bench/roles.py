@@ -96,6 +96,29 @@ def _brief(found: dict[str, Any]) -> dict[str, float]:
     return {name: round(one["macro_f1"], 4) for name, one in found.items()}
 
 
+PLAIN = (
+    "received", "sent", "signed", "senders", "receivers", "assets", "coins_in_share", "coins_out_share",
+    "internal_in_share", "internal_out_share", "zero_in_share", "zero_out_share", "typical_in_usd", "typical_out_usd",
+    "quiet_hours", "life_hours", "days",
+)  # fmt: skip
+
+
+def measure_plain(work: Path) -> dict[str, Any]:
+    """Return macro F1 of logistic regression on plain counts alone, the figures of bench/world_baselines.py."""
+    chosen = [NAMES.index(name) for name in PLAIN]
+
+    def narrow(examples: Examples) -> Examples:
+        return Examples(examples.rows[:, chosen], examples.role, examples.owner)
+
+    model = fit_baseline(narrow(gather_training(work)), 1)
+    found = {}
+    for preset in PRESETS:
+        tests = [narrow(gather_test(work, preset, seed)) for seed in SEEDS]
+        found[preset] = score_answers(tests, [_answer(model, test) for test in tests])["macro_f1"]
+    print(found, flush=True)
+    return found
+
+
 def measure_controls(work: Path) -> dict[str, Any]:
     """Return macro F1 of models learnt on shuffled and on partly wrong labels, tested on right ones."""
     training = gather_training(work)
@@ -177,7 +200,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("bench-roles"))
     parser.add_argument("--train", action="store_true")
-    parser.add_argument("--measure", default="", help="worlds, controls, sources, open, hop, or all")
+    parser.add_argument("--measure", default="", help="worlds, plain, controls, sources, open, hop, or all")
     parser.add_argument("--write-card", action="store_true")
     parser.add_argument("--speed", type=Path)
     options = parser.parse_args()
@@ -185,7 +208,13 @@ def main() -> int:
     if options.train:
         MODEL.write_bytes(write_model(train_model(options.work)))
         print(f"{MODEL}: {MODEL.stat().st_size / 1e3:.0f} kB")
-    parts = {"worlds": measure, "controls": measure_controls, "sources": measure_sources, "open": measure_open}
+    parts = {
+        "worlds": measure,
+        "plain": measure_plain,
+        "controls": measure_controls,
+        "sources": measure_sources,
+        "open": measure_open,
+    }
     wanted = [*parts, "hop"] if options.measure == "all" else [one for one in options.measure.split(",") if one]
     for name in wanted:
         found = parts[name](options.work) if name in parts else measure_hop(Path(os.environ["INTEL_DATA_MIRROR"]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -60,6 +62,6 @@ def say_value(unit: str, value: float) -> str:
     if unit == "bits":
         return f"{value:.1f} bits"
     if unit == "ratio":
-        return f"{value:.2f}"
+        return f"{math.exp(min(value, 50)):,.1f}"  # such figures are logarithms
     noun = {"addresses": "address"}.get(unit, unit.removesuffix("s")) if round(value) == 1 else unit
     return f"{value:,.0f} {noun}"
