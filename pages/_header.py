@@ -37,6 +37,9 @@ def show_header(reader: Reader, subject: Subject, profile: Profile) -> None:
     _show_badges(subject, profile)
     if entity is not None:
         _show_basis(reader, subject, entity)
+    if profile.role is not None and profile.role["is_predicted"]:
+        why = f"Predicted from behaviour by {profile.role['basis']}, not told by any label or rule."
+        st.caption(plain(f"◇ {why} {profile.role['explanation']}"))
 
 
 def find_status(subject: Subject, profile: Profile) -> str:
@@ -83,7 +86,8 @@ def _list_facts(subject: Subject, entity: Mapping[str, Any] | None, role: Mappin
             facts += [f"median confidence {say_share(entity['confidence'])}"] if entity["confidence"] else []
     elif role is not None:
         likely = "" if role["probability"] is None else f" ({say_share(role['probability'])})"
-        facts.append(f"behaves like: {say_words(role['name'])}{likely}")
+        told = "predicted role" if role["is_predicted"] else "behaves like"
+        facts.append(f"{told}: {say_words(role['name'])}{likely}")
     return facts
 
 

@@ -118,7 +118,8 @@ def prepare_walls(reader: Reader) -> None:
         reader.query(
             """create or replace table mixer_ids as
             select address_id from facts.events where event in (select unnest($events)) and address_id is not null
-            union select address_id from beliefs.roles where role = 'mixer'""",
+            union select address_id from beliefs.roles
+                where role = 'mixer' and not starts_with(basis, 'model ') -- a guess is no wall""",
             {"events": list(_MIXER_EVENTS)},
         )
         reader.query(

@@ -142,15 +142,19 @@ def _count_addresses(reader: Reader, subject: Subject) -> int:
 
 
 def describe_role(reader: Reader, subject: Subject) -> dict[str, Any] | None:
-    """Return {name, probability, basis}: the likeliest role; None for an entity, and where none is known."""
+    """Return {name, probability, basis, is_predicted, explanation}: what is known, else the likeliest prediction.
+
+    None for an entity, and where nothing is known or predicted.
+    """
     if subject.kind == "entity" or not subject.address_ids:
         return None
-    rows = reader.query(
-        """select role, probability, basis from beliefs.roles where address_id in (select unnest($ids))
-        order by probability desc nulls last, role limit 1""",
+    rows = reader.records(
+        """select role as name, probability, basis, starts_with(basis, 'model ') as is_predicted, explanation
+        from beliefs.roles where address_id in (select unnest($ids))
+        order by is_predicted, probability desc nulls last, role limit 1""",
         {"ids": list(subject.address_ids)},
     )
-    return {"name": rows[0][0], "probability": rows[0][1], "basis": rows[0][2]} if rows else None
+    return rows[0] if rows else None
 
 
 def list_chains(reader: Reader, subject: Subject) -> list[str]:

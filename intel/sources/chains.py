@@ -29,6 +29,26 @@ ADDRESS_PATTERNS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+# What a bare text must look like to be taken for an address of the family, where no chain is named: the forms of the
+# larger chains. A form that is not here counts as an address only where its chain is named, or the store knows it.
+BARE_FORMS: Mapping[str, str] = MappingProxyType(
+    {
+        "evm": r"(?i:0x).*|[0-9A-Fa-f]{40}",
+        "bitcoin": (
+            r"[13][1-9A-HJ-NP-Za-km-z]{25,34}|(?i:(?:bc|tb|ltc|dgb)1[02-9ac-hj-np-z]{6,87})"
+            r"|(?i:(?:[a-z]{3,12}:)?[qp][02-9ac-hj-np-z]{41})"  # cashaddr
+            r"|[LMDXA9][1-9A-HJ-NP-Za-km-z]{33}|t[13][1-9A-HJ-NP-Za-km-z]{33}"  # Litecoin, Dogecoin, Dash; Zcash
+        ),
+        "other": (
+            r"[1-9A-HJ-NP-Za-km-z]{32,48}"  # base58: Tron, Solana, Polkadot
+            r"|r[1-9A-HJ-NP-Za-km-z]{24,34}"  # XRP
+            r"|(?:addr1|stake1)[02-9ac-hj-np-z]{50,110}|[a-z]{2,16}1[02-9ac-hj-np-z]{38,58}"  # Cardano; Cosmos
+            r"|G[A-Z2-7]{55}|[A-Z2-7]{58}|[EUk0]Q[-\w]{46}"  # Stellar; Algorand; TON
+            r"|[48][1-9A-HJ-NP-Za-km-z]{94}|[a-z0-9_.-]{2,58}\.near"  # Monero; NEAR
+        ),
+    }
+)
+
 _NUMERIC = re.compile(r"(?:eip155:)?([1-9][0-9]{0,18})")
 
 
@@ -171,6 +191,12 @@ def normalise_address_sql(address: str, family: str) -> str:
         f"when {family} = 'bitcoin' and regexp_matches(lower({trimmed}), '^((bc|tb|ltc|dgb)1|[a-z]{{3,12}}:)') "
         f"then lower({trimmed}) else {trimmed} end"
     )
+
+
+def bare_family_sql(address: str) -> str:
+    """Return a SQL expression for the family whose form a text without a chain has, or null for none."""
+    cases = " ".join(f"when regexp_full_match({address}, '{form}') then '{name}'" for name, form in BARE_FORMS.items())
+    return f"case {cases} end"
 
 
 def is_address_sql(address: str, family: str) -> str:

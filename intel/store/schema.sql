@@ -356,7 +356,11 @@ create table beliefs.entity_days (
     first_time timestamp, last_time timestamp
 );
 
-create table beliefs.roles (address_id bigint, role varchar, probability double, basis varchar, visibility varchar);
+-- What an address is for. By label, rule or ledger fact, or, where none tells, predicted: then the basis is
+-- `model <version>`, the probability is calibrated, and the explanation names the figures for and against.
+create table beliefs.roles (
+    address_id bigint, role varchar, probability double, basis varchar, visibility varchar, explanation varchar
+);
 
 -- Names that did not resolve, names that clash: what the ontology's keeper should look at.
 create table beliefs.ontology_report (kind varchar, text varchar, candidates varchar, addresses bigint, hint varchar);
