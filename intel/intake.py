@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from intel.errors import StoreError, UsageError
+from intel.errors import StoreBusy, StoreError, UsageError
 from intel.etl.load import load_issues
 from intel.etl.node_blocks import (
     NODE_DATASETS,
@@ -29,6 +30,7 @@ from intel.sources.rpc_blocks import Abilities, BlockReader, RawBlocks, read_has
 from intel.sources.rpc_tables import BlocksChanged, Unpacking, unpack_blocks
 from intel.sources.rpc_tokens import find_wrapping, read_standards, read_tokens
 from intel.store import Connection
+from intel.store.compaction import compact_lake, is_compaction_due
 from intel.store.lake import Lake, LakeRun, lake_schema
 
 _FIRST_CHUNK = 20
@@ -154,6 +156,7 @@ class Intake:
                 following = _next_part(subtract(missing, [(missing[0][0], part[1])]), size)
                 coming = ahead.submit(self._reader.read, *following) if following else None
                 rows = self._write(raw, part[1])
+                self._tidy()
                 missing = subtract(missing, [(missing[0][0], part[1])])
                 done += part[1] - part[0] + 1
                 if tell:
@@ -209,6 +212,12 @@ class Intake:
         self.issues += issues
         self.run_id, self.commit_id = run.run_id, commit.commit_id
         return sum(rows.values())
+
+    def _tidy(self) -> None:
+        """Compact the lake when many commits have piled up, unless somebody else is writing just now."""
+        if is_compaction_due(self.lake):
+            with suppress(StoreBusy):
+                compact_lake(self.lake, patience=0)
 
     def _find_wrapping(self, contracts: list[str]) -> set[str]:
         """Return which contracts wrap the native coin; each is asked once in a run."""
