@@ -33,7 +33,7 @@ from intel.store import Connection
 from intel.store.compaction import compact_lake, is_compaction_due
 from intel.store.lake import Lake, LakeRun, lake_schema
 
-_FIRST_CHUNK = 20
+_FIRST_CHUNK = 100
 _ROWS_OF_CHUNK = 200_000  # of one commit
 _LARGEST_CHUNK = 2_000
 _TRIES = 8
