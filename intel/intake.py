@@ -49,6 +49,7 @@ class Progress:
     rows: int
     seconds: float
     node_seconds: float  # of these, waiting for the node
+    busy_seconds: float = 0.0  # of these, with a request under way, whether or not we waited for it
 
     @property
     def rate(self) -> float:
@@ -146,7 +147,7 @@ class Intake:
         """Take what is missing of first..last, the next blocks being read while these are written."""
         missing = self.find_missing(first, last)
         total = sum(b - a + 1 for a, b in missing)
-        start, done, waited = time.perf_counter(), 0, self.node_seconds
+        start, done, waited, busy = time.perf_counter(), 0, self.node_seconds, self.node.seconds_busy
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="rpc-ahead") as ahead:
             size = self.options.chunk or _FIRST_CHUNK
             part = _next_part(missing, size)
@@ -161,7 +162,8 @@ class Intake:
                 done += part[1] - part[0] + 1
                 if tell:
                     spent = time.perf_counter() - start
-                    tell(Progress(done, total, sum(self.rows.values()), spent, self.node_seconds - waited))
+                    asked = self.node.seconds_busy - busy
+                    tell(Progress(done, total, sum(self.rows.values()), spent, self.node_seconds - waited, asked))
                 size = self.options.chunk or _choose_size(size, rows)
                 part = following
 

@@ -100,15 +100,22 @@ def stage_node_blocks(con: Connection, opened: Mapping[str, RawTable], scope: Sc
 def stage_logs(con: Connection, opened: Mapping[str, RawTable], source: str) -> list[Staged]:
     """Make staged transfers of raw_usual, of which nothing is left to check, and of the others in raw_logs."""
     con.execute(f"create or replace table stage.transfers_usual as {USUAL_LOGS}", {"source": source})
+    layout = rpc_layout(source, "logs", "transfers", _TOKEN_KINDS, "logs")
+    usual = Staged("transfers_usual", "transfers", layout, opened["usual"], is_part=True)
+    return [usual, stage_odd_logs(con, opened["logs"], source)]
+
+
+def stage_odd_logs(con: Connection, logs: RawTable, source: str) -> Staged:
+    """Make staged transfers of the logs in raw_logs that tell of one, or claim to."""
     con.execute(
         "create or replace temp table raw_unusual_logs as from raw_logs "
         f"where topic0 in {STANDARD_EVENTS} or is_wrapped_coin"
     )
+    raw = RawTable("raw_unusual_logs", logs.files, logs.columns)
     layout = rpc_layout(source, "logs", "transfers", _TOKEN_KINDS, "logs")
-    usual = Staged("transfers_usual", "transfers", layout, opened["usual"], is_part=True)
-    rest = RawTable("raw_unusual_logs", opened["logs"].files, opened["logs"].columns)
-    unusual = stage_rows(con, rest, layout, chain=None, now=_NEVER)
-    return [usual, *([unusual] if unusual else [])]
+    staged = stage_rows(con, raw, layout, chain=None, now=_NEVER)
+    assert staged is not None  # only fees may be untellable
+    return staged
 
 
 def _stage_events(con: Connection, scope: Scope) -> Staged:

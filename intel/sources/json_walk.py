@@ -32,7 +32,7 @@ _KIND, _WHICH, _ROW, _TABLE, _CELL, _COUNT = 0, 1, 2, 3, 4, 5
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 # Without counting references, which takes three times as long as the walk: so nothing compiled here makes an array.
-_BARE: dict[str, Any] = {"cache": True, "nogil": True, "_nrt": False}
+_BARE: dict[str, Any] = {"cache": True, "nogil": True, "_nrt": False, "forceinline": True}
 
 
 def compile_bare(function: _F) -> _F:

@@ -152,6 +152,19 @@ def _read_index(cells: Any, cell: int) -> Any:
     return number
 
 
+def read_numbers(walked: Walked, table: str, column: str) -> npt.NDArray[np.int64]:
+    """Return a column of numbers below 2^40 as the node writes them, 0x and digits; -1 for what is none."""
+    found = np.empty(len(walked.parents_of(table)), np.int64)
+    _read_numbers(walked.cells, walked.cell(table, column), found)
+    return found
+
+
+@compile_bare
+def _read_numbers(cells: Any, first: int, found: Any) -> None:
+    for row in range(len(found)):
+        found[row] = _read_index(cells, first + 2 * row)
+
+
 @compile_bare
 def _is_named(text: Any, cells: Any, cell: int, length: int) -> bool:
     """Say whether a value is 0x and lower-case hex digits, `length` letters in all."""
