@@ -106,7 +106,7 @@ class Intake:
         facts = find_chain(self.chain)
         self._wrapping: dict[str, bool] = {}
         self._how = Unpacking(facts, self.source, self.options.wrapped, self._find_wrapping)
-        has_rewards = self.able.traces == "trace_block" or not facts.pays_miners
+        has_rewards = facts.pays_tips and (self.able.traces == "trace_block" or not facts.pays_miners)
         self.told = Told(self.able.receipts is not None, self.able.traces is not None, has_rewards)
         self._reader = BlockReader(self.node, self.able, batch=self.options.batch)
         self._read_state()

@@ -9,10 +9,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from intel.etl.chain_credits import adjust_credits
 from intel.etl.chain_events import EVENTS_SQL
 from intel.etl.clean import Staged, stage_rows
+from intel.etl.known_contracts import credit_accounts, list_proofs
 from intel.etl.logs import STANDARD_EVENTS, USUAL_LOGS
 from intel.etl.stage import settle_rows
+from intel.sources.chains import find_chain
 from intel.sources.files import FILE_COLUMN, ROW_COLUMN, RawTable
 from intel.sources.layout import Shape
 from intel.sources.layouts_rpc import rpc_layout
@@ -80,6 +83,7 @@ def stage_node_blocks(con: Connection, opened: Mapping[str, RawTable], scope: Sc
         ("transactions", "transfers", ("native",), "payments"),
         ("credits", "transfers", (), None),
     ]
+    adjust_credits(con, find_chain(scope.chain), scope.source)
     plan += [("transactions", "transfers", ("fee",), "payments")] if told.has_receipts else []
     plan += [("traces", "transfers", ("internal",), "traces")] if told.has_traces else []
     staged = []
@@ -90,6 +94,8 @@ def stage_node_blocks(con: Connection, opened: Mapping[str, RawTable], scope: Sc
         staged += [one] if one else []
     if not told.has_traces:
         con.execute("create or replace temp table failed_calls (tx_hash varchar, path varchar)")
+    else:
+        credit_accounts(con)
     staged += stage_logs(con, opened, scope.source)
     staged.append(_stage_events(con, scope))
     for dataset in NODE_DATASETS:
@@ -119,6 +125,7 @@ def stage_odd_logs(con: Connection, logs: RawTable, source: str) -> Staged:
 
 
 def _stage_events(con: Connection, scope: Scope) -> Staged:
+    list_proofs(con, scope.chain)
     con.execute(
         f"create or replace temp table raw_events as select *, $chain as chain, $source as {FILE_COLUMN}, "
         f"row_number() over () as {ROW_COLUMN} from ({EVENTS_SQL})",

@@ -14,6 +14,7 @@ from intel.sources.files import FILE_COLUMN, ROW_COLUMN, RawTable
 from intel.sources.json_columns import BadJson, Plan, Walked, walk_texts
 from intel.sources.rpc_blocks import RawBlocks
 from intel.sources.rpc_keys import recover_authorities
+from intel.sources.rpc_safes import SAFE_CALL
 from intel.sources.rpc_transfers import UsualTransfers
 from intel.store import Connection
 
@@ -233,6 +234,7 @@ select
     t.value as value_raw,
     {_small("t.gas")} as gas_limit, coalesce(p.price, {_wide("t.gasPrice")}) as gas_price, {_small("t.nonce")} as nonce,
     case when length(t.input) >= 10 then lower(substr(t.input, 1, 10)) end as method_id,
+    case when starts_with(t.input, '{SAFE_CALL}') then t.input end as safe_call,
     greatest(length(t.input) // 2 - 1, 0) as input_length, coalesce(p.success, o.success) as success, p.created,
     p.gas_used, p.l1_fee, p.blob_fee, p.receipt, p.receipt is not null as has_receipt,
     (p.gas_used * coalesce(p.price, {_wide("t.gasPrice")}) + p.l1_fee + p.blob_fee)::decimal(38, 0) as fee_raw
