@@ -128,6 +128,8 @@ def _skip_value(page: Any, place: int, quote: int) -> tuple[int, int]:
     while place < len(text):
         letter = text[place]
         if letter == _QUOTE:
+            if quote + 1 >= len(quotes):  # a quote that was taken for an escaped one, outside of a text
+                return _FAILED, quote
             place = quotes[quote + 1]
             quote += 2
             if depth == 0:
@@ -187,7 +189,7 @@ def _write_cell(page: Any, start: int, end: int, cells: Any, cell: int) -> None:
 def _read_text(page: Any, place: int, quote: int, cells: Any, cell: int) -> tuple[int, int]:
     """Write a value into a cell (cell < 0: nowhere): a string without its quotes, null as nothing, else as written."""
     text, quotes, _ = page
-    if text[place] == _QUOTE:
+    if text[place] == _QUOTE and quote + 1 < len(quotes):
         end = quotes[quote + 1]
         if cell >= 0:
             _write_cell(page, place + 1, end, cells, cell)
