@@ -37,6 +37,7 @@ import pyarrow as pa
 import requests
 
 from intel.config import Settings
+from intel.etl.logs import STANDARD_EVENTS
 from intel.etl.node_blocks import stage_logs, stage_odd_logs
 from intel.etl.stage import settle_rows
 from intel.following import Progress, ingest_rpc
@@ -105,7 +106,8 @@ select l.row as {ROW_COLUMN}, 'bench' as {FILE_COLUMN}, 'ethereum' as chain, r.b
     null::timestamp as block_time, l.transactionHash as tx_hash, l.logIndex::bigint as position,
     lower(l.address) as token, lower(topics0) as topic0, lower(topics1) as topic1, lower(topics2) as topic2,
     lower(topics3) as topic3, lower(data) as data, r."from" as initiator, false as is_wrapped_coin
-from told_logs l join told_receipts r on r.row = l.parent where l.row not in (select row from usual)
+from told_logs l join told_receipts r on r.row = l.parent
+where lower(topics0) in {STANDARD_EVENTS} and l.row not in (select row from usual)
 """
 
 
