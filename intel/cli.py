@@ -174,6 +174,19 @@ def prune_snapshots(keep: o.Keep = 2, store: o.Store = None) -> None:
 
 
 @app.command()
+def compact(kept_hours: o.KeptHours = 24, json: o.Json = False, store: o.Store = None) -> None:
+    """Put the rows of the lake's many small files into few large ones, and remove files that nothing names any more."""
+    from intel.store.compaction import compact_lake
+    from intel.store.lake import Lake
+
+    found = compact_lake(Lake(settle(store).store), kept_hours=kept_hours)
+    if json:
+        show_json({key: value for key, value in asdict(found).items() if key != "commit"})
+    else:
+        show(f"{found.files_before:,} files became {found.files_after:,}; {found.files_removed:,} old ones removed")
+
+
+@app.command()
 def coverage(
     verify: o.Verify = None, addresses: o.VerifiedAddresses = None, json: o.Json = False, store: o.Store = None
 ) -> None:

@@ -64,6 +64,9 @@ Preset = Annotated[Literal["easy", "default", "hard"], Option(help="How hard the
 Seed = Annotated[int, Option(metavar="N", min=0, help="Equal seeds give equal ledgers.")]
 App = Annotated[bool, Option("--app/--no-app", help="Serve the app, or print the profile of one exchange.")]
 Build = Annotated[str, Argument(metavar="BUILD", help="A build id of `intel snapshots list`.")]
+KeptHours = Annotated[
+    int, Option(metavar="N", min=1, help="Keep superseded files for so long: whoever reads them is done by then.")
+]
 Keep = Annotated[int, Option(metavar="N", min=1, help="How many of the newest to keep.")]
 
 # Questions.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -68,6 +68,11 @@ class ChainFacts:
     wrapped: str | None = None  # contract of the wrapped coin that logs Deposit and Withdrawal and no Transfer for them
     pays_miners: bool = False  # mining a block pays a fixed reward, at least in part of the chain's history
     entry_points: tuple[str, ...] = ()  # contracts that carry out the operations of smart accounts (ERC-4337)
+    base_fee_to: str | None = None  # who gets the base fee where it is not burnt
+    l1_fee_to: str | None = None  # who gets what a rollup takes for its place on layer 1
+    pays_tips: bool = True  # what is paid beyond the base fee goes to the miner that the block names
+    withdrawals_in: str | None = None  # symbol of what validators take out, where it is not the native coin
+    contracts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # contracts whose logs count, by role
 
 
 @lru_cache(maxsize=1)
@@ -84,6 +89,9 @@ def _read_chain(slug: str, row: Mapping[str, object]) -> ChainFacts:
         raise ValueError(f"data/chains.toml: id of {slug} is not a number: {chain_id!r}")
     caip2 = f"eip155:{chain_id}" if chain_id is not None else row.get("caip2")
     aliases, points = row.get("aliases", []), row.get("entry_points", [])
+    known = row.get("contracts", {})
+    if not isinstance(known, dict):
+        raise TypeError(f"data/chains.toml: contracts of {slug} are not listed by role: {known!r}")
     return ChainFacts(
         slug=slug,
         name=str(row["name"]),
@@ -97,6 +105,11 @@ def _read_chain(slug: str, row: Mapping[str, object]) -> ChainFacts:
         wrapped=str(row["wrapped"]) if "wrapped" in row else None,
         pays_miners=bool(row.get("mined", False)),
         entry_points=tuple(str(address) for address in points) if isinstance(points, list) else (),
+        base_fee_to=str(row["base_fee_to"]) if "base_fee_to" in row else None,
+        l1_fee_to=str(row["l1_fee_to"]) if "l1_fee_to" in row else None,
+        pays_tips=bool(row.get("tips", True)),
+        withdrawals_in=str(row["withdrawals_in"]) if "withdrawals_in" in row else None,
+        contracts=MappingProxyType({role: tuple(map(str, listed)) for role, listed in known.items()}),
     )
 
 
