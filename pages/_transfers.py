@@ -21,10 +21,10 @@ PAGE_ROWS = 100
 COLUMNS = ("block_time", "direction", "counterparty_name", "symbol", "amount", "value_usd", "counterparty", "kind",
            "flags", "tx_hash", "address", "token", "block_number", "chain")  # fmt: skip
 DIRECTIONS: dict[str, Direction | None] = {"In and out": None, "In": "in", "Out": "out"}
-# What one may sort by, and what stands first: descending, ascending.
-SORTS: dict[Sort, tuple[str, str, str]] = {
+# What one may sort by, as the address of the page has it, and what stands first: descending, ascending.
+SORTS: dict[str, tuple[Sort, str, str]] = {
     "time": ("time", "newest", "oldest"),
-    "value": ("USD", "largest", "smallest"),
+    "USD": ("value", "largest", "smallest"),
     "amount": ("amount", "largest", "smallest"),
     "counterparty": ("counterparty", "last letter", "first letter"),
     "token": ("token", "last letter", "first letter"),
@@ -37,7 +37,8 @@ SORTS: dict[Sort, tuple[str, str, str]] = {
 def show_transfers(reader: Reader, subject: Subject, window: Window) -> None:
     """Show the transfers in pages of 100, with filters; the download takes the same filters and has no limit."""
     wanted = _ask_filter(reader, window)
-    sort, descending = _ask_order()
+    title, descending = _ask_order()
+    sort, high, low = SORTS[title]
     keys = _page_keys((reader.build_id, subject.name, subject.tier, wanted, sort, descending))
     try:
         page = read_page(
@@ -47,7 +48,6 @@ def show_transfers(reader: Reader, subject: Subject, window: Window) -> None:
         st.warning(plain(f"{error.message}. {error.hint}"), icon=":material/filter_alt_off:")
         return
     first = PAGE_ROWS * (len(keys) - 1)
-    title, high, low = SORTS[sort]
     order = f"{high if descending else low} first" + ("" if sort == "time" else f", by {title}")
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         if page.rows.num_rows:
@@ -110,13 +110,10 @@ def _ask_one(label: str, key: str, options: list[str] | tuple[str, ...]) -> str 
     )  # fmt: skip
 
 
-def _ask_order() -> tuple[Sort, bool]:
+def _ask_order() -> tuple[str, bool]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        sort: Sort = st.selectbox(
-            "Sort all rows by", list(SORTS), key="sort", width=200, bind="query-params",
-            format_func=lambda one: SORTS[one][0],
-        )  # fmt: skip
-        return sort, st.toggle("Newest or largest first", value=True, key="newest_first", bind="query-params")
+        title = st.selectbox("Sort all rows by", list(SORTS), key="sort", width=200, bind="query-params")
+        return title, st.toggle("Newest or largest first", value=True, key="newest_first", bind="query-params")
 
 
 def _page_keys(scope: tuple[object, ...]) -> list[PageKey | None]:

@@ -62,7 +62,7 @@ def test_search_open_filter_and_download(page: Page, address: str, real_store: P
     page.keyboard.press("Enter")
     page.wait_for_url("**/profile?subject=poloniex")
     see(page.get_by_role("heading", name="Poloniex", exact=True))
-    open_page(page, f"{address}/profile?subject=poloniex&tab=Transfers&direction=In&least=1000&sort=value")
+    open_page(page, f"{address}/profile?subject=poloniex&tab=Transfers&direction=In&least=1000&sort=USD")
     see(page.get_by_text("largest first, by USD"))
     with page.expect_download() as waiting:
         page.locator(".st-key-download_transfers button").click()
