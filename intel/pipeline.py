@@ -19,7 +19,7 @@ from intel import __version__
 from intel.config import Settings, data_path
 from intel.entities.attribute import attribute_addresses
 from intel.entities.cluster import build_clusters
-from intel.entities.entity_days import build_entity_days
+from intel.entities.entity_days import SPAM_TRANSFER_FLAGS, build_entity_days
 from intel.entities.identity import settle_identities
 from intel.entities.judgements import apply_judgements, resolve_judgements
 from intel.entities.ontology import resolve_labels
@@ -35,7 +35,6 @@ from intel.heuristics import RuleReport, flag_hygiene, gather_evidence, type_ser
 from intel.ml.predict import find_model, predict_roles
 from intel.ml.roles import name_model
 from intel.model import DataIssue, RunReport
-from intel.profiler.postings import SPAM_TRANSFER_FLAGS
 from intel.sources.files import expand_paths, open_files
 from intel.sources.formats import find_layout
 from intel.sources.labels import read_labels
