@@ -6,6 +6,7 @@ period is a sum of these few rows: the largest exchange has one per day and asse
 
 from __future__ import annotations
 
+from intel.model import SYSTEM_ADDRESSES
 from intel.store import Connection
 
 # Hygiene flags that keep a transfer out of sums by counterparty; the others (dust, self_transfer, ...) are only shown.
@@ -26,18 +27,24 @@ where a.address_id is not null and {STANDS_FIRST}
     and (a.tier = 'confirmed' or a.status = 'labelled' or $tier = 'probable')
 """
 
-# A transfer stands on either side of its border. Reads border_owners. Parameters: flags, since, until (null: open).
+# A transfer stands on either side of its border. What is minted or burnt is no dealing. Reads border_owners.
+# Parameters: flags, system (addresses nobody owns), since, until (null: open).
 SUM_DAYS = """
+with nobodies as (select address_id from facts.address_lookup where address in (select unnest($system)))
 select o.entity_id, d.* exclude (owner) from (
     select case when c.side > 0 then r.owner else s.owner end as owner, t.asset_id,
         cast(t.block_time as date) as day,
-        t.kind <> 'fee' and t.sender_id is not null and t.receiver_id is not null as is_dealing,
+        t.kind <> 'fee' and t.sender_id is not null and t.receiver_id is not null
+            and t.sender_id not in (select address_id from nobodies)
+            and t.receiver_id not in (select address_id from nobodies) as is_dealing,
         count(*) filter (where c.side > 0) as transfers_in, count(*) filter (where c.side < 0) as transfers_out,
         count(*) - count(t.value_micro_usd) as unpriced,
         cast(coalesce(sum(t.value_raw) filter (where c.side > 0), 0) as decimal(38, 0)) as in_raw,
         cast(coalesce(sum(t.value_raw) filter (where c.side < 0), 0) as decimal(38, 0)) as out_raw,
-        cast(coalesce(sum(t.value_micro_usd) filter (where c.side > 0), 0) as decimal(38, 0)) as in_micro_usd,
-        cast(coalesce(sum(t.value_micro_usd) filter (where c.side < 0), 0) as decimal(38, 0)) as out_micro_usd,
+        cast(least(coalesce(sum(t.value_micro_usd) filter (where c.side > 0), 0), 9223372036854775807) as bigint)
+            as in_micro_usd,
+        cast(least(coalesce(sum(t.value_micro_usd) filter (where c.side < 0), 0), 9223372036854775807) as bigint)
+            as out_micro_usd,
         min(t.block_time) as first_time, max(t.block_time) as last_time
     from facts.transfers t
     left join border_owners s on s.address_id = t.sender_id
@@ -59,6 +66,12 @@ def build_entity_days(con: Connection) -> None:
         con.execute(
             f"insert into beliefs.entity_days by name select $tier as tier, * from ({SUM_DAYS}) "
             "order by asset_id, entity_id, day nulls last, is_dealing",
-            {"tier": tier, "since": None, "until": None, "flags": list(SPAM_TRANSFER_FLAGS)},
+            {
+                "tier": tier,
+                "since": None,
+                "until": None,
+                "flags": list(SPAM_TRANSFER_FLAGS),
+                "system": list(SYSTEM_ADDRESSES),
+            },
         )
     con.execute("drop table border_owners")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, time
 
 from intel.entities.entity_days import FIND_OWNERS, SPAM_TRANSFER_FLAGS, SUM_DAYS
-from intel.model import Tier
+from intel.model import SYSTEM_ADDRESSES, Tier
 from intel.profiler.postings import Window, prepare_entities, prepare_spam_assets
 from intel.store.reader import Reader
 
@@ -27,8 +27,8 @@ def gather_borders(reader: Reader, window: Window, tier: Tier) -> tuple[str, dic
 
     def fill() -> None:
         reader.query(FIND_OWNERS, {"tier": tier})
-        flags = list(SPAM_TRANSFER_FLAGS)
-        reader.query(f"create or replace temp table border_days as {SUM_DAYS}", ends | {"flags": flags})
+        lists = {"flags": list(SPAM_TRANSFER_FLAGS), "system": list(SYSTEM_ADDRESSES)}
+        reader.query(f"create or replace temp table border_days as {SUM_DAYS}", ends | lists)
 
     reader.prepare("border_days", (window, tier), fill)
     return "border_days", {}

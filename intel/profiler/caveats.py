@@ -211,6 +211,8 @@ def _say_evidence(profile: Profile) -> Iterator[str]:
 def _say_pnl(profile: Profile) -> Iterator[str]:
     if profile.extra["is_custodial"]:
         yield "No PnL for custodians: what they hold belongs to customers."
+    if profile.extra["is_too_large"]:
+        yield "No PnL: too many transfers to match lots for one page; ask for one of its addresses."
     pnl = profile.pnl
     if pnl is None:
         if profile.entity and profile.entity["kind"] == "list" and profile.subject["kind"] == "entity":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from intel.model import TRANSFER_KINDS, Subject, Tier
+from intel.model import SYSTEM_ADDRESSES, TRANSFER_KINDS, Subject, Tier
 from intel.profiler.borders import gather_borders
 from intel.profiler.holdings import prepare_known_assets
 from intel.profiler.postings import (
@@ -42,7 +42,7 @@ def tabulate_netflows(
     """Return what came in from outside and went out per period: of one exchange, or of each (`subject` None).
 
     Columns: exchange, name, period (its first day), deposited_usd, withdrawn_usd, net_usd, deposits, withdrawals,
-    unpriced. Moves inside an exchange and spam are left out; fees, and moves from or to nobody, are neither. Of
+    unpriced. Left out: moves inside an exchange, spam, fees, mints, burns, and what came from or went to nobody. Of
     all exchanges `tier` says which addresses count; a subject brings its own.
     """
     check_step(step)
@@ -59,10 +59,17 @@ def tabulate_netflows(
         from moves p
         where {chosen} and p.kind_code <> {FEE} and p.counterparty_id is not null
             and p.counterparty_id not in (select address_id from members)
+            and p.counterparty_id not in (
+                select address_id from facts.address_lookup where address in (select unnest($system)))
             and p.asset_id not in (select asset_id from spam_assets)
             and p.transfer_id not in (select transfer_id from spam_transfers)
         group by 3 order by 3""",
-        {"exchange": subject.entity_id or subject.name, "name": subject.name, "step": step},
+        {
+            "exchange": subject.entity_id or subject.name,
+            "name": subject.name,
+            "step": step,
+            "system": list(SYSTEM_ADDRESSES),
+        },
     )
 
 

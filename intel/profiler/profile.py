@@ -41,7 +41,7 @@ def build_profile(
     is_custodial = bool(entity and entity["is_custodial"]) or bool(role and role["name"] in CUSTODIAL_ROLES)
     holdings = tuple(list_holdings(reader, subject, window))
     is_list = entity is not None and subject.kind == "entity" and entity["kind"] == "list"
-    gains = not is_custodial and not is_list and _has_moves(reader, subject)
+    moves = 0 if is_custodial or is_list else _count_moves(reader, subject)
     judgements, warning = list_judgements_about(reader, [subject])
     profile = Profile(
         subject=_describe_subject(subject),
@@ -52,7 +52,7 @@ def build_profile(
         holdings_title=name_holdings(reader, chains, window, is_custodial=is_custodial),
         counterparties=tuple(rank_counterparties(reader, subject, window, limit=counterparties)),
         exchange_usage=tuple(list_exchange_usage(reader, subject, window)),
-        pnl=compute_pnl(reader, subject, window, method=method) if gains else None,
+        pnl=compute_pnl(reader, subject, window, method=method) if 0 < moves <= PNL_MOVES else None,
         activity=summarise_activity(reader, subject, window),
         evidence=tuple(list_evidence(reader, subject, limit=evidence)),
         coverage={"since": window.since, "until": window.until, **describe_coverage(reader, chains)},
@@ -61,6 +61,7 @@ def build_profile(
         extra={
             **count_moves(reader, subject, window),
             "is_custodial": is_custodial,
+            "is_too_large": moves > PNL_MOVES,
             "venues": tuple(rank_counterparties(reader, subject, window, limit=counterparties, venues=True)),
             "listings": list_listings(reader, subject),
             "judgements": judgements,
@@ -70,13 +71,17 @@ def build_profile(
     return replace(profile, caveats=tuple(caveats))
 
 
-def _has_moves(reader: Reader, subject: Subject) -> bool:
+def _count_moves(reader: Reader, subject: Subject) -> int:
     gather_members(reader, subject)
-    moved = "select 1 from facts.address_assets where address_id in (select address_id from members) limit 1"
-    return bool(reader.query(moved))
+    rows = reader.query(
+        """select coalesce(sum(transfers_in + transfers_out), 0)::bigint from facts.address_assets
+        where address_id in (select address_id from members)"""
+    )
+    return int(rows[0][0])
 
 
 CUSTODIAL_ROLES = ("exchange", "custodian")
+PNL_MOVES = 4_000_000  # more are netted and matched in minutes: the profile leaves PnL out, and says so
 
 
 def describe_entity(reader: Reader, subject: Subject) -> dict[str, Any] | None:

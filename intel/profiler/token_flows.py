@@ -126,7 +126,7 @@ def tabulate_token_exchange_flows(
 ) -> pa.Table:
     """Return exchange, name, period (its first day), in_usd, out_usd, net_usd, in_amount, out_amount, transfers.
 
-    `in` went to the exchange from outside of it, `out` came from it; amounts are doubles, for charts.
+    `in` went to the exchange from outside of it, `out` came from it, mints and burns aside; amounts are doubles.
     """
     check_step(step)
     gather_token(reader, token)
@@ -141,6 +141,7 @@ def tabulate_token_exchange_flows(
             sum(d.transfers_in + d.transfers_out)::bigint as transfers
         from {days} d join known_entities e using (entity_id)
         where d.asset_id in (select asset_id from token_assets) and e.category in (select unnest($exchanges))
+            and d.is_dealing
         group by 1, 3 order by 3, 1""",
         ends | {"exchanges": list(EXCHANGE_CATEGORIES), "step": step, "scale": scale},
     )

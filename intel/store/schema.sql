@@ -350,9 +350,9 @@ create table beliefs.attributions (
 create table beliefs.entity_days (
     tier varchar,                    -- which attributions count: confirmed, or probable as well
     entity_id varchar, asset_id bigint, day date,
-    is_dealing boolean,              -- false: fees, and what came from or went to nobody
+    is_dealing boolean,              -- false: fees, mints, burns, and what came from or went to nobody
     transfers_in bigint, transfers_out bigint, unpriced bigint,
-    in_raw decimal(38, 0), out_raw decimal(38, 0), in_micro_usd decimal(38, 0), out_micro_usd decimal(38, 0),
+    in_raw decimal(38, 0), out_raw decimal(38, 0), in_micro_usd bigint, out_micro_usd bigint,
     first_time timestamp, last_time timestamp
 );
 
