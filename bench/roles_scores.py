@@ -101,7 +101,7 @@ def _list_roles(truth: Any, chosen: Any, sure: Any, roles: list[str]) -> dict[st
         )
         found[role] = {
             "precision": float(table[0][at]), "recall": float(table[1][at]), "f1": float(table[2][at]),
-            "addresses": int(table[3][at]), "coverage_at_95": covered,
+            "addresses": int(table[3][at]), "coverage_at_95": min(covered, 1.0),
         }  # fmt: skip
     return found
 
