@@ -168,8 +168,8 @@ def check_case(mirror: Path, name: str, background: int, folder: Path) -> None:
     ]  # fmt: skip
     total = [sum(rests[form].get(who, 0.0) for who in roles["terminal"]) for form in ("alone", "grafted")]
     within = sum(shift <= 0.1 for shift in shifts)
-    print(f"{name:8s}haircut: {within}/{len(shifts)} terminals within 10 %, median shift {statistics.median(shifts):.3f}, "
-          f"all together {total[1] / total[0] - 1:+.3f}")  # fmt: skip
+    print(f"{name:8s}haircut: {within}/{len(shifts)} terminals within 10 %, "
+          f"median shift {statistics.median(shifts):.3f}, all together {total[1] / total[0] - 1:+.3f}")  # fmt: skip
 
 
 def make_folder(folder: Path, name: str) -> Path:
@@ -196,8 +196,8 @@ def measure_speed(store: Path) -> None:
             kernel.append(time.perf_counter() - begin)
             trace_money(reader, source, asked)
             times.append(time.perf_counter() - begin - kernel[-1])
-        print(f"three hops, ordinary: median {statistics.median(times):.3f} s with the report, most {max(times):.3f} s; "
-              f"the pass alone {statistics.median(kernel):.3f} s")  # fmt: skip
+        print(f"three hops, ordinary: median {statistics.median(times):.3f} s with the report, "
+              f"most {max(times):.3f} s; the pass alone {statistics.median(kernel):.3f} s")  # fmt: skip
         hub = resolve_source(reader, list_largest(reader, "exchange", limit=1)[0][0])
         begin = time.perf_counter()
         passage = follow_money(reader, hub, asked)
@@ -228,6 +228,7 @@ def compare_networkx(reader: Any, sources: list[Source], ours: float, asked: Que
 
 
 def list_edges(flows: Any, rows: Any) -> Iterator[tuple[int, int, dict[str, float]]]:
+    """Yield payments as networkx takes them."""
     for row in rows.tolist():
         edge = {
             "row": row,

@@ -17,7 +17,7 @@ from intel import (
     cli_trace,  # noqa: F401
 )
 from intel import cli_options as o
-from intel.cli_app import add_group, app, open_store, settle, show, show_json
+from intel.cli_app import add_group, app, find_build, open_store, settle, show, show_json
 from intel.cli_rpc import verify_coverage
 from intel.config import read_settings
 from intel.errors import IntelError, StoreError
@@ -112,21 +112,22 @@ def transfers(
 @app.command()
 def attribute(
     file: o.AddressFile, out: o.Out, columns: o.Columns = None, address_column: o.AddressColumn = None,
-    tier: o.Tier = "probable", as_known_on: o.AsKnownOn = None, strict: o.NoJunk = False,
-    progress: o.Progress = "plain", store: o.Store = None,
+    tier: o.Tier = "probable", as_known_on: o.AsKnownOn = None, public_only: o.PublicOnly = False,
+    resume: o.Resume = False, strict: o.NoJunk = False, progress: o.Progress = "plain", store: o.Store = None,
 ) -> None:  # fmt: skip
     """Say who is behind each address of a list: one row per input, in its order."""
-    from intel.export.files import check_ending, write_batches
-    from intel.profiler.batch import attribute_file, describe_answer, parse_columns
+    from intel.labelling import label_file
+    from intel.profiler.batch import BatchOrder, parse_columns
 
-    check_ending(out)
     talk, names = Talk(progress), parse_columns(columns)
-    with talk.step("attribute"), open_store(store, as_known_on) as db:
-        chunks = attribute_file(
-            db.reader, file, names, address_column=address_column, tier=tier, strict=strict, tell=talk.count
+    order = BatchOrder(names, address_column, tier, with_private=not public_only, is_strict=strict)
+    with talk.step("attribute"), talk.bar("addresses") as tell:
+        build, counts = label_file(
+            settle(store).store, file, out, order, build_id=find_build(store, as_known_on), resume=resume, tell=tell
         )
-        rows = write_batches(out, describe_answer(db.reader, names), chunks)
-    talk.say(f"{rows:,} rows written to {out}", rows=rows)
+    told = ", ".join(f"{count:,} {status}" for status, count in counts.items()) or "the list is empty"
+    rows = sum(counts.values())
+    talk.say(f"{rows:,} rows written to {out}: {told} (build {build})", rows=rows, statuses=counts, build=build)
 
 
 # --------------------------------------------------------------------------------------------- housekeeping
@@ -170,6 +171,19 @@ def prune_snapshots(keep: o.Keep = 2, store: o.Store = None) -> None:
 
     removed = prune_builds(settle(store).store, keep)
     show("\n".join([f"{len(removed)} builds removed", *removed]))
+
+
+@app.command()
+def compact(kept_hours: o.KeptHours = 24, json: o.Json = False, store: o.Store = None) -> None:
+    """Put the rows of the lake's many small files into few large ones, and remove files that nothing names any more."""
+    from intel.store.compaction import compact_lake
+    from intel.store.lake import Lake
+
+    found = compact_lake(Lake(settle(store).store), kept_hours=kept_hours)
+    if json:
+        show_json({key: value for key, value in asdict(found).items() if key != "commit"})
+    else:
+        show(f"{found.files_before:,} files became {found.files_after:,}; {found.files_removed:,} old ones removed")
 
 
 @app.command()

@@ -37,14 +37,20 @@ def settle(store: Path | None, **more: Any) -> Settings:
     return replace(settings, store=store or settings.store, **{k: v for k, v in more.items() if v is not None})
 
 
-def open_store(store: Path | None, as_known_on: str | None = None) -> closing[Database]:
-    """Open the current build of the store, or that of what was known on a date; closed at the end of a `with`."""
-    from intel.profiler.database import open_database
+def find_build(store: Path | None, as_known_on: str | None) -> str | None:
+    """Return the build of what was known on a date; None, the current one, without a date."""
     from intel.profiler.postings import parse_window
     from intel.store.snapshot import find_known_build
 
-    folder, before = settle(store).store, parse_window(until=as_known_on).until
-    return closing(open_database(folder, find_known_build(folder, before) if before else None))
+    before = parse_window(until=as_known_on).until
+    return find_known_build(settle(store).store, before) if before else None
+
+
+def open_store(store: Path | None, as_known_on: str | None = None) -> closing[Database]:
+    """Open the current build of the store, or that of what was known on a date; closed at the end of a `with`."""
+    from intel.profiler.database import open_database
+
+    return closing(open_database(settle(store).store, find_build(store, as_known_on)))
 
 
 def show(page: RenderableType) -> None:

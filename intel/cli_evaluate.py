@@ -1,9 +1,9 @@
-"""How does one ask how right this build is?"""
+"""How does one ask how right this build is, and have it learn from its labels?"""
 
 from __future__ import annotations
 
 from intel import cli_options as o
-from intel.cli_app import app, open_store, show, show_json
+from intel.cli_app import app, open_store, settle, show, show_json
 
 
 @app.command()
@@ -25,3 +25,23 @@ def evaluate(
         show_json(document)
     else:
         show(render_evaluation(document))
+
+
+@app.command()
+def train(json: o.Json = False, memory: o.Memory = None, store: o.Store = None) -> None:
+    """Learn roles from the published labels of this store; the next build predicts with that model.
+
+    Says first how a model does that knew only some owners and only the first part of the time, beside logistic
+    regression and a model of shuffled labels.
+    """
+    from intel.learning import train_on_labels
+    from intel.render_evaluation import render_training
+    from intel.talk import Talk
+
+    with Talk().step("train"):
+        training = train_on_labels(settle(store, memory=memory))
+    document = {"version": training.model.version, **dict(training.model.info)}
+    if json:
+        show_json(document)
+    else:
+        show(render_training(document))

@@ -44,6 +44,26 @@ def export_graph(
     talk.say(f"{len(graph.nodes):,} nodes and {len(graph.edges):,} edges around {subject} written to {out}")
 
 
+@export.command("tagpack")
+def export_tagpack(out: o.OutFolder, include_private: o.IncludePrivate = False, store: o.Store = None) -> None:
+    """Write all labels as TagPacks, as GraphSense reads them: one or more files per source."""
+    from intel.export.claims import describe_changes
+    from intel.export.tagpack import export_tagpacks
+
+    done = export_tagpacks(settle(store).store, out, include_private=include_private)
+    Talk().say(f"{done.tags:,} tags in {done.packs:,} TagPacks written to {out}. {describe_changes(done.left_out)}")
+
+
+@export.command("ftm")
+def export_ftm(out: o.FtmOut, include_private: o.IncludePrivate = False, store: o.Store = None) -> None:
+    """Write wallets and their named owners as FollowTheMoney entities, one JSON object a line."""
+    from intel.export.claims import describe_changes
+    from intel.export.ftm import export_entities
+
+    done = export_entities(settle(store).store, out, include_private=include_private)
+    Talk().say(f"{done.entities:,} entities written to {out}. {describe_changes(done.left_out)}")
+
+
 @export.command("neo4j")
 def export_neo4j(
     uri: o.GraphUri = None, subject: o.OfSubject = None, hops: o.Hops = 2, csv: o.CsvFolder = None,

@@ -64,6 +64,9 @@ Preset = Annotated[Literal["easy", "default", "hard"], Option(help="How hard the
 Seed = Annotated[int, Option(metavar="N", min=0, help="Equal seeds give equal ledgers.")]
 App = Annotated[bool, Option("--app/--no-app", help="Serve the app, or print the profile of one exchange.")]
 Build = Annotated[str, Argument(metavar="BUILD", help="A build id of `intel snapshots list`.")]
+KeptHours = Annotated[
+    int, Option(metavar="N", min=1, help="Keep superseded files for so long: whoever reads them is done by then.")
+]
 Keep = Annotated[int, Option(metavar="N", min=1, help="How many of the newest to keep.")]
 
 # Questions.
@@ -82,9 +85,13 @@ Limit = Annotated[int, Option(metavar="N", min=1, help="How many to print, newes
 AllOut = Annotated[
     Path | None, Option("--out", metavar="FILE", help="Write all, oldest first, to .parquet, .csv or .jsonl.")
 ]
-AddressFile = Annotated[Path, Argument(metavar="FILE", help="Addresses: .txt (one a line), .csv or .parquet.")]
+AddressFile = Annotated[
+    Path, Argument(metavar="FILE", help="Addresses: .txt (one a line), .csv, either as .gz too, or .parquet.")
+]
 Columns = Annotated[str | None, Option(metavar="A,B,...", help="Which columns to write; if not given all.")]
 AddressColumn = Annotated[str | None, Option(metavar="NAME", help="Which column of FILE holds the addresses.")]
+Resume = Annotated[bool, Option("--resume", help="Keep what a killed run into the same FILE had finished.")]
+PublicOnly = Annotated[bool, Option("--public-only", help="Leave private labels, and what rests on them, out.")]
 NoJunk = Annotated[bool, Option("--strict", help="Fail at the first input that is no address.")]
 Table = Annotated[
     str, Argument(metavar="NAME", help="evidence, clusters, entities, attributions, roles, labels or issues.")
@@ -106,6 +113,8 @@ GraphCategory = Annotated[str | None, Option("--category", metavar="C", help="On
 CsvFolder = Annotated[
     Path | None, Option("--csv", metavar="DIR", help="Write files for `neo4j-admin database import` instead.")
 ]
+OutFolder = Annotated[Path, Option("--out", metavar="DIR", help="A new or empty folder, or an earlier export.")]
+FtmOut = Annotated[Path, Option("--out", metavar="FILE", help="Where to; what it is goes into FILE.about.json.")]
 Dataset = Annotated[str, Argument(metavar="NAME", help="A name of `intel datasets list`.")]
 Folder = Annotated[Path | None, Option("--to", metavar="DIR", help="Where to; if not given STORE/datasets.")]
 

@@ -44,13 +44,16 @@ def ingest_rpc(
         }  # fmt: skip
         show_json(document) if json else show(_describe(document))
         return
-    with Talk(progress).bar("blocks") as bar:
+    talk = Talk(progress)
+    with talk.bar("blocks") as bar:
 
         def tell(state: following.Progress) -> None:
             bar(state.done, state.total, rate=state.rate, left=state.seconds_left, node_seconds=state.node_seconds)
 
-        take = following.follow_rpc if follow else following.ingest_rpc
-        report = take(settings, url, wanted, options, tell=tell)
+        if follow:
+            report = following.follow_rpc(settings, url, wanted, options, tell=tell, say=talk.say)
+        else:
+            report = following.ingest_rpc(settings, url, wanted, options, tell=tell)
     show(render_report(report))
 
 

@@ -55,6 +55,10 @@ class StoreError(IntelError):
     http_status = 503
 
 
+class StoreBusy(StoreError):
+    """Another process is writing to the store: the same act works once it has finished."""
+
+
 class NoSnapshot(StoreError):
     """The store holds no finished build yet."""
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from intel.config import Settings
+from intel.errors import StoreBusy
 from intel.intake import Intake, Progress, RpcOptions, Tell
 from intel.model import RunReport
-from intel.sources.rpc import Node
+from intel.sources.rpc import Node, SilentNode
 from intel.sources.rpc_blocks import examine_node, list_requests, read_finalized, read_head
 from intel.store import open_connection
 from intel.store.lake import Lake
 
 __all__ = ["Progress", "RpcOptions", "RpcPlan", "follow_rpc", "ingest_rpc", "plan_rpc"]
+
+Say = Callable[[str], None]
+_LONGEST_PAUSE = 60.0  # seconds between two tries
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,26 +78,39 @@ def follow_rpc(
     options: RpcOptions | None = None,
     *,
     tell: Tell | None = None,
+    say: Say | None = None,
     until: int | None = None,
     poll: float = 2.0,
 ) -> RunReport:
     """Keep the lake at the head of a node's chain until block `until` is in it (None: until interrupted).
 
-    Blocks that the chain has left are replaced, in all datasets and with one commit. `poll` is in seconds.
+    Blocks that the chain has left are replaced, in all datasets and with one commit. A node that falls silent and a
+    store that somebody else is writing to are waited for, and `say` is told so. `poll` is in seconds.
     """
     with _open_intake(settings, url, options) as intake:
-        first = blocks[0] or 0
         until = until if until is not None else blocks[1]
+        pause = poll
         while True:
-            head = read_head(intake.node)
-            intake.finalized = read_finalized(intake.node, intake.able)
-            intake.drop_orphans()
-            last = head if until is None else min(head, until)
-            if last >= first:
-                intake.take_missing(first, last, tell)
-            if until is not None and head >= until:
-                return intake.report()
-            time.sleep(poll)
+            try:
+                if _catch_up(intake, blocks[0] or 0, until, tell):
+                    return intake.report()
+                pause = poll
+            except (SilentNode, StoreBusy) as error:
+                pause = min(2 * pause, _LONGEST_PAUSE)
+                if say:
+                    say(f"{error.message}; trying again in {pause:,.0f} s")
+            time.sleep(pause)
+
+
+def _catch_up(intake: Intake, first: int, until: int | None, tell: Tell | None) -> bool:
+    """Take what the chain has and the lake has not; say whether block `until` is there now."""
+    head = read_head(intake.node)
+    intake.finalized = read_finalized(intake.node, intake.able)
+    intake.drop_orphans()
+    last = head if until is None else min(head, until)
+    if last >= first:
+        intake.take_missing(first, last, tell)
+    return until is not None and head >= until
 
 
 @contextmanager

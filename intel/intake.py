@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from intel.errors import StoreError, UsageError
+from intel.errors import StoreBusy, StoreError, UsageError
 from intel.etl.load import load_issues
 from intel.etl.node_blocks import (
     NODE_DATASETS,
@@ -29,9 +30,10 @@ from intel.sources.rpc_blocks import Abilities, BlockReader, RawBlocks, read_has
 from intel.sources.rpc_tables import BlocksChanged, Unpacking, unpack_blocks
 from intel.sources.rpc_tokens import find_wrapping, read_standards, read_tokens
 from intel.store import Connection
+from intel.store.compaction import compact_lake, is_compaction_due
 from intel.store.lake import Lake, LakeRun, lake_schema
 
-_FIRST_CHUNK = 20
+_FIRST_CHUNK = 100
 _ROWS_OF_CHUNK = 200_000  # of one commit
 _LARGEST_CHUNK = 2_000
 _TRIES = 8
@@ -47,6 +49,7 @@ class Progress:
     rows: int
     seconds: float
     node_seconds: float  # of these, waiting for the node
+    busy_seconds: float = 0.0  # of these, with a request under way, whether or not we waited for it
 
     @property
     def rate(self) -> float:
@@ -103,7 +106,7 @@ class Intake:
         facts = find_chain(self.chain)
         self._wrapping: dict[str, bool] = {}
         self._how = Unpacking(facts, self.source, self.options.wrapped, self._find_wrapping)
-        has_rewards = self.able.traces == "trace_block" or not facts.pays_miners
+        has_rewards = facts.pays_tips and (self.able.traces == "trace_block" or not facts.pays_miners)
         self.told = Told(self.able.receipts is not None, self.able.traces is not None, has_rewards)
         self._reader = BlockReader(self.node, self.able, batch=self.options.batch)
         self._read_state()
@@ -144,7 +147,7 @@ class Intake:
         """Take what is missing of first..last, the next blocks being read while these are written."""
         missing = self.find_missing(first, last)
         total = sum(b - a + 1 for a, b in missing)
-        start, done, waited = time.perf_counter(), 0, self.node_seconds
+        start, done, waited, busy = time.perf_counter(), 0, self.node_seconds, self.node.seconds_busy
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="rpc-ahead") as ahead:
             size = self.options.chunk or _FIRST_CHUNK
             part = _next_part(missing, size)
@@ -154,11 +157,13 @@ class Intake:
                 following = _next_part(subtract(missing, [(missing[0][0], part[1])]), size)
                 coming = ahead.submit(self._reader.read, *following) if following else None
                 rows = self._write(raw, part[1])
+                self._tidy()
                 missing = subtract(missing, [(missing[0][0], part[1])])
                 done += part[1] - part[0] + 1
                 if tell:
                     spent = time.perf_counter() - start
-                    tell(Progress(done, total, sum(self.rows.values()), spent, self.node_seconds - waited))
+                    asked = self.node.seconds_busy - busy
+                    tell(Progress(done, total, sum(self.rows.values()), spent, self.node_seconds - waited, asked))
                 size = self.options.chunk or _choose_size(size, rows)
                 part = following
 
@@ -209,6 +214,12 @@ class Intake:
         self.issues += issues
         self.run_id, self.commit_id = run.run_id, commit.commit_id
         return sum(rows.values())
+
+    def _tidy(self) -> None:
+        """Compact the lake when many commits have piled up, unless somebody else is writing just now."""
+        if is_compaction_due(self.lake):
+            with suppress(StoreBusy):
+                compact_lake(self.lake, patience=0)
 
     def _find_wrapping(self, contracts: list[str]) -> set[str]:
         """Return which contracts wrap the native coin; each is asked once in a run."""

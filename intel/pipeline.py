@@ -19,6 +19,7 @@ from intel import __version__
 from intel.config import Settings, data_path
 from intel.entities.attribute import attribute_addresses
 from intel.entities.cluster import build_clusters
+from intel.entities.entity_days import SPAM_TRANSFER_FLAGS, build_entity_days
 from intel.entities.identity import settle_identities
 from intel.entities.judgements import apply_judgements, resolve_judgements
 from intel.entities.ontology import resolve_labels
@@ -31,8 +32,9 @@ from intel.etl.ledger import build_context, build_ledger
 from intel.etl.load import COVERED, load_coverage, load_issues, load_rows
 from intel.etl.stage import count_issues, settle_rows
 from intel.heuristics import RuleReport, flag_hygiene, gather_evidence, type_services
+from intel.ml.predict import find_model, predict_roles
+from intel.ml.roles import name_model
 from intel.model import DataIssue, RunReport
-from intel.profiler.postings import SPAM_TRANSFER_FLAGS
 from intel.sources.files import expand_paths, open_files
 from intel.sources.formats import find_layout
 from intel.sources.labels import read_labels
@@ -295,7 +297,9 @@ def build(
         revision = workspace.revision()  # first: a label added in between only makes the next build a new one
         private, judgements = workspace.labels(), workspace.judgements()
     record_identities(settings.store)  # of a build that was killed before it could
+    path = find_model(settings.store) if with_ml else None
     options = {"ml": str(with_ml)} | ({"known_before": known_before.isoformat()} if known_before else {})
+    options |= {"model": name_model(path)} if path else {}
     build_id = name_build(commit.commit_id, str(revision), code_version(), options)
     if not full and any(known.build_id == build_id for known in list_builds(settings.store)):
         return republish_build(settings.store, build_id, is_current=known_before is None)
@@ -313,9 +317,10 @@ def build(
             resolve_judgements(work.con, judgements, revision)
             reports = _form_beliefs(work.con, build_id)
             write_flow_columns(work.con, work.folder, SPAM_TRANSFER_FLAGS)
+            told = [asdict(report) for report in reports]
+            told += [asdict(predict_roles(work.con, path))] if with_ml else []  # last: nothing rests on it
         created = datetime.now(UTC).isoformat(timespec="microseconds")
-        told = tuple(asdict(report) for report in reports)
-        manifest = Manifest(build_id, created, commit.commit_id, str(revision), code_version(), options, told)
+        manifest = Manifest(build_id, created, commit.commit_id, str(revision), code_version(), options, tuple(told))
         finished = publish_build(settings.store, work, manifest, is_current=known_before is None)
     record_identities(settings.store)
     prune_builds(settings.store)
@@ -363,6 +368,7 @@ def _form_beliefs(con: Connection, build_id: str) -> list[RuleReport]:
     settle_identities(con, build_id)
     attribute_addresses(con)
     apply_judgements(con)
+    build_entity_days(con)
     con.execute("drop view labels_in")
     con.unregister("former_members")
     return reports

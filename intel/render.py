@@ -144,6 +144,11 @@ def _render_title(profile: Profile) -> Text:
     return title
 
 
+def _say_role(role: Mapping[str, Any], chance: str) -> str:
+    told = f"{role['name']} ({chance})"
+    return f"{told}   predicted by {role['basis']}. {role['explanation']}" if role["is_predicted"] else told
+
+
 def _render_who(profile: Profile) -> Padding:
     entity, activity = profile.entity or {}, profile.activity
     status = clean_text(entity.get("status") or "")
@@ -164,7 +169,7 @@ def _render_who(profile: Profile) -> Padding:
             ("why", entity.get("reason") or _say_sources(profile)),
             ("basis", ", ".join(entity.get("basis") or [])),
             ("best rival", f"{rival}, {format_share(entity['rival_confidence'])}" if rival else None),
-            ("role", f"{role['name']} ({chance})" if role else None),
+            ("role", _say_role(role, chance) if role else None),
             ("entity id", entity.get("id")),
             ("part of", entity.get("parent")),
             ("website", entity.get("website")),

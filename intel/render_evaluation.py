@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 
 from intel.render import format_share, make_facts, make_list_section
 
@@ -87,3 +88,21 @@ def _list_hidden(found: Mapping[str, Any] | None) -> list[tuple[str, object]]:
         span = [part["lowest"], part["highest"]]
         rows.append((f"hidden, coverage at {level}", f"{_with_span(part['median'], span)} of {found['splits']} splits"))
     return rows
+
+
+def render_training(document: Mapping[str, Any]) -> RenderableType:
+    """Lay out what a model was learnt from, what was left out, and how it does beside its references."""
+    check = document["check"]
+    rows = [
+        ("model", document["version"]),
+        (
+            "learnt from",
+            f"{document['learnt_on']}: {document['examples']:,} addresses of {document['owners']:,} owners",
+        ),
+        *((f"left out: {role}", why) for role, why in document["left_out"].items()),
+        ("tested on", f"{check['tested']:,} addresses of {check['tested_owners']:,} owners it had not seen"),
+        *((f"macro F1, {name}", f"{check[name]:.3f}") for name in ("model", "baseline", "shuffled") if name in check),
+        ("note", check.get("note")),
+        ("next", "intel build predicts with it"),
+    ]
+    return Padding(make_facts(rows), (1, 0, 0, 2))

@@ -6,10 +6,10 @@ import json
 import sys
 import time
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn
@@ -89,7 +89,7 @@ class Talk:
         ) as display:  # fmt: skip
             task = display.add_task(what, total=None, told="")
 
-            def move(done: int, total: int, **facts: float | None) -> None:
+            def move(done: int, total: int, **facts: Any) -> None:
                 nonlocal said
                 rate, left = facts.get("rate") or 0.0, facts.get("left")
                 told = f"{done:,} of {total:,} {what}, {rate:,.1f} a second"
@@ -100,11 +100,6 @@ class Talk:
                     self.say(told, done=done, total=total, **facts)
 
             yield move
-
-    def count(self, counts: Mapping[str, int]) -> None:
-        """Say how many rows of each status there are so far."""
-        parts = ", ".join(f"{count:,} {status}" for status, count in sorted(counts.items()))
-        self.say(f"{sum(counts.values()):,} rows: {parts}", rows=sum(counts.values()), statuses=dict(counts))
 
     def complain(self, error: IntelError) -> None:
         """Say what failed, the candidates where there are several, and the hint."""

@@ -31,7 +31,8 @@ def show_balance(reader: Reader, subject: Subject, profile: Profile, window: Win
     if not history.num_rows:
         st.caption("Nothing with a known amount moved in this period.")
         return
-    st.subheader("Balance, day by day" if "balance" in profile.holdings_title else "What came less what went, by day")
+    title = "What came less what went" if "flow" in profile.holdings_title else profile.holdings_title.capitalize()
+    st.subheader(f"{title}, day by day")
     shown = st.segmented_control(
         "Shown", ("USD", "by token", "what moved it"), default="USD", required=True, key="shown", bind="query-params",
         label_visibility="collapsed",
@@ -51,7 +52,8 @@ def show_balance(reader: Reader, subject: Subject, profile: Profile, window: Win
         empty="",
         columns=("day", "usd", "change_usd", "moved_usd", "revalued_usd", "transfers", "stale_usd", "unpriced",
                  "negative", "largest_usd", "largest_direction", "largest_tx"),
-        note="Change = what came and went + what prices did. Stale: valued at a price older than a day.",
+        note="Change = what came and went + what prices did. Stale: valued at a price older than a day. What moved a "
+        "day is told below.",
     )  # fmt: skip
     _show_day(reader, subject, history)
     _show_comparison(reader, subject, history)
@@ -118,15 +120,15 @@ def _show_day(reader: Reader, subject: Subject, history: pa.Table) -> None:
         return
     show_table(rows, key="day_rows", columns=("block_time", "direction", "counterparty_name", "symbol", "amount",
                                               "value_usd", "counterparty", "kind", "flags", "tx_hash"))  # fmt: skip
-    st.caption(f"The {say_count(rows.num_rows)} largest of the day.")
+    st.caption(f"The {say_count(rows.num_rows)} largest of the day, in UTC.")
 
 
 def _show_comparison(reader: Reader, subject: Subject, history: pa.Table) -> None:
     first, last = history["day"][0].as_py(), history["day"][-1].as_py()
     st.subheader("One date against another")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        before = _ask_day("At the end of", "date_a", max(first, last - timedelta(days=30)))
-        after = _ask_day("against the end of", "date_b", last)
+        before = _ask_day("At the end of (UTC)", "date_a", max(first, last - timedelta(days=30)))
+        after = _ask_day("against the end of (UTC)", "date_b", last)
     try:
         found = compare_dates(reader, subject, before, after)
     except IntelError as error:

@@ -14,12 +14,18 @@ FIRST_DAY = date(2009, 1, 3)  # no ledger is older
 
 def ask_zone() -> None:
     """Ask for the time zone; it stands in the address of the page and holds for all pages."""
+    wanted = st.session_state.pop("zone_wanted", None)
+    if wanted is not None:
+        st.session_state["zone"] = wanted
     with (
         st.container(horizontal=True, horizontal_alignment="right", key="clock"),
         st.popover(read_zone(), icon=":material/schedule:", type="tertiary", help="Time zone of this page"),
     ):
         st.selectbox("Time zone", list_zones(), key="zone", bind="query-params", persist_state="session")
-        st.caption("Times are stored in UTC. Days of prices and of the balance history stay UTC days.")
+        st.caption(
+            "Times are shown in this zone. Prices are of UTC days, so charts and tables by day, week or month count "
+            "UTC days and say so."
+        )
 
 
 def read_zone() -> str:

@@ -15,6 +15,8 @@ from intel.profiler.sheets import (
     sheet_usage_over_time,
 )
 from intel.store.reader import Reader
+from pages._flows import find_period
+from pages._links import name_subject
 from pages._tables import show_whole
 
 HOLDINGS_NOTE = {
@@ -34,7 +36,8 @@ def show_holdings(reader: Reader, subject: Subject, profile: Profile, window: Wi
         key="holdings",
         name=f"holdings_{subject.name}",
         empty="Nothing is held: everything that came in went out again, or nothing came in.",
-        columns=("symbol", "amount", "value_usd", "price_date", "chain", "token", "token_id", "flags"),
+        columns=("symbol", "amount", "value_usd", "share", "price_date", "chain", "token", "token_id", "flags"),
+        rows=lambda row: {"subject": name_subject(subject), "token": row["token"], "chain": row["chain"]},
         note=HOLDINGS_NOTE.get(profile.holdings_title, ""),
     )
 
@@ -48,12 +51,12 @@ def show_exchanges(reader: Reader, subject: Subject, profile: Profile, window: W
         name=f"exchange_usage_{subject.name}",
         empty="No transfer to or from another exchange was seen in this period.",
         columns=("name", "deposits", "deposited_usd", "withdrawals", "withdrawn_usd", "first_time", "last_time"),
-        opens=("exchange",),
-        note="To their wallets and deposit addresses, at the confidence tier chosen above.",
+        rows=lambda row: {"subject": name_subject(subject), "party": row["exchange"], "hides_spam": True},
+        note="To their wallets and deposit addresses, at the tier chosen above.",
     )
     if profile.exchange_usage:
         over_time = sheet_usage_over_time(reader, subject, window)
-        st.caption("USD per month: deposits above the line, withdrawals below.")
+        st.caption("USD per month (UTC): deposits above the line, withdrawals below. Scroll to zoom.")
         _show_chart(draw_usage(over_time))
         show_whole(
             "Exchange usage by month",
@@ -62,6 +65,7 @@ def show_exchanges(reader: Reader, subject: Subject, profile: Profile, window: W
             name=f"exchange_usage_by_month_{subject.name}",
             empty="",
             columns=("period", "name", "deposits", "deposited_usd", "withdrawals", "withdrawn_usd"),
+            rows=lambda row: {"subject": name_subject(subject), **find_period(row, "month"), "party": row["exchange"]},
         )
 
 
@@ -83,4 +87,6 @@ def _show_chart(bars: pa.Table) -> None:
         )
         .properties(height=260, usermeta={"embedOptions": {"actions": False}})
     )
-    st.altair_chart(chart, key="usage_chart", alt="Deposits to and withdrawals from exchanges by month")
+    st.altair_chart(
+        chart.interactive(bind_y=False), key="usage_chart", alt="Deposits to and withdrawals from exchanges by month"
+    )

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import altair as alt
+import pyarrow as pa
 import streamlit as st
 
 from intel.model import Subject
 from intel.profiler.exposure import RULE, measure_exposure
-from intel.profiler.partner_sheets import draw_exposure, sheet_exposure
+from intel.profiler.partner_sheets import draw_exposure, sheet_exposed, sheet_exposure
 from intel.profiler.postings import Window
 from intel.store.reader import Reader
-from pages._links import CATEGORY
+from pages._links import name_subject
 from pages._tables import show_whole
-from pages._words import plain, say_count, say_share, say_usd, say_words
+from pages._words import plain, say_category, say_count, say_share, say_usd
 
 _SIDES = {"incoming": "Where the money came from", "outgoing": "Where the money went"}
 
@@ -32,22 +35,48 @@ def show_exposure(reader: Reader, subject: Subject, window: Window) -> None:
             if not side.total_usd:
                 st.caption("Nothing with a price.")
                 continue
-            _draw(draw_exposure({name: side}).to_pandas(), name)
-            show_whole(
+            _draw(draw_exposure({name: side}), name)
+            part = show_whole(
                 "Parts",
                 lambda limit, side=side: sheet_exposure(side).slice(0, limit),
                 key=f"exposure_{name}",
                 name=f"exposure_{name}_{subject.name}",
                 empty="",
+                columns=("category", "how", "usd", "share", "addresses", "note"),
+                picks="one",
                 note=f"Unresolved: {say_share(side.unresolved_share)}. Looked behind {say_count(side.followed)} "
-                f"counterparties nobody owns, not behind {say_count(side.not_followed)}.",
-            )
-            for category in sorted({row["category"] for row in side.rows.to_pylist()})[:6]:
-                st.page_link(CATEGORY, label=f"All of: {say_words(category)}", query_params={"category": category},
-                             icon=":material/category:")  # fmt: skip
+                f"counterparties that nobody is known to own, not behind {say_count(side.not_followed)}. "
+                "Pick a row for who stands behind it.",
+            )  # fmt: skip
+            if part is not None:
+                _show_behind(reader, subject, window, (name, part))
 
 
-def _draw(frame: object, name: str) -> None:
+def _show_behind(reader: Reader, subject: Subject, window: Window, which: tuple[str, dict[str, Any]]) -> None:
+    """Show the counterparties of the picked part; picking one opens its transfers with the subject."""
+    name, part = which
+    direct = part["how"] == "direct"
+    show_whole(
+        f"Behind it: {say_category(part['category'])}" if direct else "Behind it: owners not known",
+        lambda limit: sheet_exposed(
+            reader, subject, window, name, part["category"] if direct else None
+        ).slice(0, limit),
+        key=f"exposed_{name}",
+        name=f"exposure_{name}_{part['category']}_{subject.name}",
+        empty="Nobody.",
+        columns=("who", "usd", "status", "address"),
+        rows=lambda row: {
+            "subject": name_subject(subject) if row["address"] else None, "party": row["address"] or "",
+            "direction": "In" if name == "incoming" else "Out", "hides_spam": True, "hides_fees": True,
+        },
+        note="" if direct else "What stands behind these is taken in proportion, as the rule says.",
+    )  # fmt: skip
+
+
+def _draw(bars: pa.Table, name: str) -> None:
+    place = bars.column_names.index("category")
+    told = [say_category(category) for category in bars["category"].to_pylist()]
+    frame = bars.set_column(place, "category", pa.array(told, pa.string())).to_pandas()
     chart = alt.Chart(frame).mark_bar().encode(
         x=alt.X("sum(share):Q", title=None, axis=alt.Axis(format="%", tickCount=5), scale=alt.Scale(domainMax=1)),
         y=alt.Y("category:N", sort="-x", title=None, axis=alt.Axis(labelLimit=200)),

@@ -1,6 +1,10 @@
-"""How are flows to and from exchanges drawn over time?"""
+"""How are flows to and from exchanges drawn over time, and which days stand behind a bar?"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
 
 import altair as alt
 import pyarrow as pa
@@ -33,4 +37,22 @@ def draw_flows(over_time: pa.Table, key: str, step: str) -> None:
     )
     chart = (bars + net).properties(height=260, usermeta={"embedOptions": {"actions": False}})
     st.altair_chart(chart.interactive(bind_y=False), key=key, alt="USD that went in and came out, per period")
-    st.caption("In above the line, out below; the grey line is what remained. Periods are UTC.")
+    st.caption("In above the line, out below; the grey line is what remained. Scroll to zoom. Periods are UTC.")
+
+
+def find_period(row: Mapping[str, Any], step: str) -> dict[str, object]:
+    """Return the filters of the days that a row's period has, within those that the page is about."""
+    first: date = row["period"]
+    after = {
+        "day": first + timedelta(days=1),
+        "week": first + timedelta(days=7),
+        "month": (first.replace(day=1) + timedelta(days=32)).replace(day=1),
+    }[step]
+    chosen = (st.session_state.get("since"), st.session_state.get("until"))
+    return {
+        "since": max(first, chosen[0] or first),
+        "until": min(after - timedelta(days=1), chosen[1] or after),
+        "hides_internal": True,
+        "hides_spam": True,
+        "hides_fees": True,
+    }

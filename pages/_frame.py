@@ -20,10 +20,14 @@ _STYLE = """<style>
 [data-testid="stElementToolbarButton"]:has(button[aria-label="Download as CSV"]) { display: none; }
 [data-testid="stMetricLabel"] { opacity: 0.75; }
 [data-testid="stMainBlockContainer"] { max-width: 1320px; }
+[data-testid="stCode"] pre { padding: 0.45rem 2.6rem 0.45rem 0.7rem; }
 [data-testid="stHeading"] h1 { padding-top: 0; }
 [data-testid="stMain"] [data-testid="stPageLink-NavLink"] { background: transparent; }
 [data-testid="stMain"] [data-testid="stPageLink-NavLink"] p { font-weight: 400; }
 [data-testid="stMain"] [data-testid="stPageLink-NavLink"]:hover p { text-decoration: underline; }
+[data-testid="stCaptionContainer"] { opacity: 0.9; }
+[data-testid="stCaptionContainer"] p { color: light-dark(#55616d, #aab6c1); }
+.stHorizontalBlock { row-gap: 0.5rem; }
 .st-key-figures button { padding: 0; min-height: 0; }
 .st-key-figures button p { font-size: 0.8rem; opacity: 0.75; text-decoration: underline; }
 .st-key-clock { margin-bottom: -2.6rem; z-index: 2; }

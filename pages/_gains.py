@@ -9,7 +9,7 @@ import pyarrow as pa
 import streamlit as st
 
 from intel.model import Profile, Subject
-from intel.profiler.disposals import list_lots, tabulate_disposals
+from intel.profiler.disposals import AT_COST, list_lots, tabulate_disposals
 from intel.profiler.lots import METHODS, Method
 from intel.profiler.pnl import compute_pnl
 from intel.profiler.pnl_sheets import (
@@ -23,6 +23,7 @@ from intel.profiler.pnl_sheets import (
 from intel.profiler.postings import Window
 from intel.store.reader import Reader
 from pages._tables import show_table, show_whole
+from pages._tiers import show_tiers
 from pages._words import plain, say_count, say_share, say_time, say_usd
 
 _FIRST = ("total", "realized", "unrealized", "income", "fees", "unknown_basis")
@@ -41,6 +42,7 @@ def show_gains(reader: Reader, subject: Subject, profile: Profile, window: Windo
         custodial = profile.extra["is_custodial"]
         st.info(
             "No PnL: what a custodian holds belongs to its customers." if custodial
+            else "No PnL: a list owns nothing." if profile.entity and profile.entity["kind"] == "list"
             else "No PnL: this store has no transfer of the subject.", icon=":material/info:",
         )  # fmt: skip
         return
@@ -61,6 +63,7 @@ def show_gains(reader: Reader, subject: Subject, profile: Profile, window: Windo
         note="Wrapped and bridged forms of one coin are one token. Amount: what is held at a known cost.",
     )
     _show_methods(pnl, subject)
+    show_tiers(reader, subject, window, method)
     _show_disposals(reader, subject, window, method)
 
 
@@ -87,6 +90,8 @@ def _show_totals(pnl: Mapping[str, Any]) -> None:
         st.caption(plain(f"Prices: {pnl['price_source']}. Priced: {say_share(pnl['priced_share'])} of the movements."))
         st.caption(plain(f"Events: {say_count(pnl['events'])}. Build {pnl['build']}, tier {pnl['tier']}, "
                          f"{say_count(pnl['members'])} addresses, membership {pnl['membership_hash']}."))  # fmt: skip
+        if pnl["stale_usd"]:
+            st.caption(plain(f"{say_usd(pnl['stale_usd'])} of the value rests on prices older than a day."))
         if pnl["too_large"]:
             st.caption(plain(f"{say_count(pnl['too_large'])} movements of oversize tokens are left out."))
 
@@ -111,8 +116,8 @@ def _show_disposals(reader: Reader, subject: Subject, window: Window, method: Me
         key="disposals",
         name=f"disposals_{method}_{subject.name}",
         empty="Nothing was disposed of in this period.",
-        columns=("time", "class", "symbol", "amount", "value_usd", "basis_usd", "gain_usd", "unknown_amount",
-                 "unknown_basis_usd", "tx_hash"),
+        columns=("time", "class", "symbol", "amount", "value_usd", "valued_at", "basis_usd", "gain_usd",
+                 "unknown_amount", "unknown_basis_usd", "tx_hash"),
         picks="always",
         note="One row per token and transaction, newest first. Pick a row to see its lots.",
     )  # fmt: skip
@@ -136,11 +141,10 @@ def _show_trail(row: Mapping[str, Any], lots: list[dict[str, Any]], method: Meth
 
 
 def _tell_gain(row: Mapping[str, Any], lots: pa.Table) -> None:
-    if row["value_usd"] is None:
-        st.caption("This token has no price on that day: nothing is gained or lost.")
-        return
+    if row["valued_at"] == AT_COST:
+        st.caption("This token has no price on that day: it counts at its average cost.")
     st.markdown(
-        plain(f"Proceeds {say_usd(row['value_usd'])} − unknown {say_usd(row['unknown_basis_usd'])} "
+        plain(f"Proceeds {say_usd(row['value_usd'])} − unknown {say_usd(row['unknown_basis_usd'] or 0)} "
               f"− basis {say_usd(row['basis_usd'])} = gain {say_usd(row['gain_usd'])}, "
               f"lots: {say_count(lots.num_rows)}.")
     )  # fmt: skip

@@ -12,7 +12,7 @@ from intel.profiler.members import count_members
 from intel.profiler.sheets import add_up
 from intel.store.reader import Reader
 from pages._links import link_subject, open_rows
-from pages._words import STATUS, STATUS_HELP, plain, say_count, say_day, say_share, say_usd, say_words
+from pages._words import STATUS, STATUS_HELP, plain, say_category, say_count, say_day, say_share, say_usd, say_words
 
 # How an entity's addresses came to be its own.
 SHARES = {
@@ -37,6 +37,9 @@ def show_header(reader: Reader, subject: Subject, profile: Profile) -> None:
     _show_badges(subject, profile)
     if entity is not None:
         _show_basis(reader, subject, entity)
+    if profile.role is not None and profile.role["is_predicted"]:
+        why = f"Predicted from behaviour by {profile.role['basis']}, not told by any label or rule."
+        st.caption(plain(f"◇ {why} {profile.role['explanation']}"))
 
 
 def find_status(subject: Subject, profile: Profile) -> str:
@@ -60,7 +63,7 @@ def _show_badges(subject: Subject, profile: Profile) -> None:
         for listing in profile.extra["listings"]:
             told = f"Named by {', '.join(listing['sources'])}. A list says that it is listed, not who owns it."
             st.badge(
-                plain(f"Listed: {say_words(listing['category'])}"),
+                plain(f"Listed: {say_category(listing['category'])}"),
                 icon=":material/flag:",
                 color="red",
                 help=plain(told),
@@ -72,17 +75,19 @@ def _show_badges(subject: Subject, profile: Profile) -> None:
 def _list_facts(subject: Subject, entity: Mapping[str, Any] | None, role: Mapping[str, Any] | None) -> list[str]:
     facts = []
     if entity is not None:
-        facts += [say_words(entity["category"])] if entity["category"] else []
+        facts += [say_category(entity["category"])] if entity["category"] else []
         facts += ["holds for customers"] if entity["is_custodial"] else []
         if subject.kind == "address":
             facts += [f"role: {say_words(entity['role'])}"] if entity["role"] else []
             facts += [f"tier: {entity['tier']}", f"confidence {say_share(entity['confidence'])}"]
         else:
-            facts += [f"{say_count(entity['addresses'])} addresses", f"members: {entity['tier']}"]
+            count = entity["addresses"]
+            facts += [f"{say_count(count)} address{'' if count == 1 else 'es'}", f"members: {entity['tier']}"]
             facts += [f"median confidence {say_share(entity['confidence'])}"] if entity["confidence"] else []
     elif role is not None:
         likely = "" if role["probability"] is None else f" ({say_share(role['probability'])})"
-        facts.append(f"behaves like: {say_words(role['name'])}{likely}")
+        told = "predicted role" if role["is_predicted"] else "behaves like"
+        facts.append(f"{told}: {say_words(role['name'])}{likely}")
     return facts
 
 
@@ -108,30 +113,30 @@ def show_figures(profile: Profile) -> None:
     activity, pnl = profile.activity, profile.pnl
     seen = "In the part of history this store saw"
     own = "Without those between its own addresses"
-    figures = [
+    moves: dict[str, object] = {"tab": "Transfers", "sort": "time"}
+    figures: list[tuple[str, str, str, dict[str, object]]] = [
         (
             profile.holdings_title.capitalize(),
             say_usd(add_up(profile.holdings)),
             "Priced tokens, without spam",
-            "Overview",
+            {"tab": "Overview"},
         ),
-        ("Transfers in", say_count(activity["transfers_in"]), own, "In"),
-        ("Transfers out", say_count(activity["transfers_out"]), own, "Out"),
-        ("Counterparties", say_count(activity["counterparties"]), "Addresses, without spam", "Exposure"),
-        ("First seen", say_day(activity["first_seen"]), seen, "Coverage"),
-        ("Last seen", say_day(activity["last_seen"]), seen, "Coverage"),
-    ]
+        ("Transfers in", say_count(activity["transfers_in"]), own, moves | {"direction": "In", "hides_internal": True}),
+        ("Transfers out", say_count(activity["transfers_out"]), own,
+         moves | {"direction": "Out", "hides_internal": True}),
+        ("Counterparties", say_count(activity["counterparties"]), "Addresses, without spam and who only earned fees",
+         {"tab": "Overview", "by": "address"}),
+        ("First seen", say_day(activity["first_seen"]), seen, moves | {"newest_first": False}),
+        ("Last seen", say_day(activity["last_seen"]), seen, moves | {"newest_first": True}),
+    ]  # fmt: skip
     if pnl is not None:
-        figures.insert(1, ("PnL", say_usd(pnl["total_usd"]), "Realised, unrealised and income less fees", "PnL"))
+        figures.insert(
+            1, ("PnL", say_usd(pnl["total_usd"]), "Realised, unrealised and income less fees", {"tab": "PnL"})
+        )
     with st.container(horizontal=True, gap="large", key="figures"):  # wraps: an exact number is never cut off
-        for title, value, note, tab in figures:
+        for title, value, note, filters in figures:
             with st.container(width="content", gap=None):
                 st.metric(title, plain(value), help=note, width="content")
-                filters = (
-                    {"direction": tab, "tab": "Transfers", "hides_internal": True}
-                    if tab in {"In", "Out"}
-                    else {"tab": tab}
-                )
                 open_rows("Why?", f"why_{title}", **filters)
 
 

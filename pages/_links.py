@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import streamlit as st
 
 from intel.model import Subject
@@ -19,8 +21,9 @@ def link_subject(subject: str, label: str, icon: str | None = None, page: str = 
 
 # What is chosen about one subject does not hold for the next.
 _OWN = {"tab": "Overview", "party": "", "token": "", "direction": "In and out", "least": None, "in_token": "",
-        "hides_internal": False, "which": "everybody", "by": "entity", "day": None,
-        "date_a": None, "date_b": None}  # fmt: skip
+        "hides_internal": False, "hides_spam": False, "hides_fees": False, "most": None, "kind": None, "of": None,
+        "chain": None, "tx": "", "sort": "time", "newest_first": True, "which": "everybody", "by": "entity",
+        "day": None, "date_a": None, "date_b": None}  # fmt: skip
 
 
 def read_wanted(name: str) -> str:
@@ -32,7 +35,8 @@ def read_wanted(name: str) -> str:
     wanted = st.query_params.get(name, "").strip()
     before = st.session_state.get(f"shown_{name}")
     st.session_state[f"shown_{name}"] = wanted
-    if before is not None and before != wanted:
+    chosen = st.session_state.pop("rows_wanted", {})
+    if chosen or (before is not None and before != wanted):
         for key in set(_OWN) - {name}:
             if _OWN[key] is None:
                 st.session_state.pop(key, None)
@@ -40,7 +44,16 @@ def read_wanted(name: str) -> str:
                 st.session_state[key] = _OWN[key]
         if wanted:
             st.query_params[name] = wanted
+    st.session_state.update(chosen)
     return wanted
+
+
+def open_profile(subject: str, **filters: object) -> NoReturn:
+    """Leave this page for the profile of a subject, with a tab and filters of it: the rows behind a number."""
+    if "since" in filters or "until" in filters:
+        st.session_state["zone_wanted"] = "UTC"  # periods are days of UTC, and so must these be
+    st.session_state["rows_wanted"] = filters
+    st.switch_page(PROFILE, query_params={"subject": subject})
 
 
 def _choose(filters: dict[str, object]) -> None:

@@ -11,7 +11,7 @@ import streamlit as st
 from intel.errors import IntelError
 from intel.model import Subject
 from intel.profiler.counterparties import By
-from intel.profiler.partner_sheets import sheet_new_counterparties
+from intel.profiler.dealings import tabulate_new
 from intel.profiler.partner_tokens import tabulate_partners_in_token, tabulate_tokens_with_partner
 from intel.profiler.postings import Window
 from intel.profiler.sheets import sheet_counterparties
@@ -34,10 +34,10 @@ def show_counterparties(reader: Reader, subject: Subject, window: Window) -> Non
         name=f"counterparties_{by}_{subject.name}",
         empty="No counterparties were seen in this period." if days is None
         else f"Nobody new in the last {days} days of what was seen.",
-        columns=("who", "status", "category", "in_usd", "out_usd", "transfers_in", "transfers_out", "unpriced",
-                 "first_time", "last_time", "name" if by == "address" else "addresses"),
+        columns=("who", "status", "category", "in_usd", "out_usd", "net_usd", "transfers_in", "transfers_out",
+                 "unpriced", "first_time", "last_time", "name" if by == "address" else "addresses", "is_venue"),
         picks="one",
-        note="Spam and transfers between its own addresses are left out. Pick a row for what stands behind it.",
+        note="Spam, fees and transfers between its own addresses are left out. Pick a row for what stands behind it.",
     )  # fmt: skip
     if row is not None:
         _show_behind(reader, subject, window, row)
@@ -68,7 +68,7 @@ def _tabulate(
     if token is not None:
         return tabulate_partners_in_token(reader, subject, token, window, by=by, limit=limit)
     if days is not None:
-        return sheet_new_counterparties(reader, subject, window, by=by, days=days).slice(0, limit)
+        return tabulate_new(reader, subject, window, days=days, by=by, limit=limit)
     return sheet_counterparties(reader, subject, window, by=by, limit=limit)
 
 
@@ -83,6 +83,8 @@ def _show_behind(reader: Reader, subject: Subject, window: Window, row: Mapping[
                     "party_rows",
                     tab="Transfers",
                     party=party,
+                    hides_spam=True,
+                    hides_fees=True,
                 )
                 link_subject(party, "Profile", ":material/badge:")
         tokens = tabulate_tokens_with_partner(

@@ -62,7 +62,8 @@ def show_evidence_row(row: Mapping[str, Any]) -> None:
                 color="orange" if assumed else "green",
                 help="Assumed: never measured on known truth." if assumed else "Measured on known truth.",
             )
-            for text in (f"rule: {say_words(row['heuristic'])} v{row['version']}", f"family: {row['family']}",
+            for text in (f"rule: {say_words(row['heuristic'])} v{row['version']}",
+                         f"family: {str(row['family']).lower()}",
                          f"support: {say_count(row['support'])}",
                          f"blocks {say_count(row['first_block'])} to {say_count(row['last_block'])}"):  # fmt: skip
                 st.badge(plain(text), color="gray")

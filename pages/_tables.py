@@ -16,15 +16,12 @@ from intel.export.files import write_batches
 from intel.profiler.clock import localise_table
 from pages._clock import read_zone
 from pages._columns import describe_column
-from pages._links import PROFILE
-from pages._words import mark_status, say_words
+from pages._links import open_profile
+from pages._words import mark_status, say_category, say_words
 
 SHOWN = 1_000  # rows on screen; a download has all
 
 _SLUGS = (
-    "category",
-    "sender_category",
-    "receiver_category",
     "heuristic",
     "standing",
     "class",
@@ -34,6 +31,8 @@ _SLUGS = (
     "dataset",
     "code",
     "level_of_confidence",
+    "claim",
+    "visibility",
 )
 
 
@@ -75,6 +74,10 @@ def _dress(table: pa.Table) -> pa.Table:
             texts = [mark_status(value) for value in table[name].to_pylist()]
         elif pa.types.is_boolean(table[name].type):
             texts = ["yes" if value else None for value in table[name].to_pylist()]
+        elif name.endswith("category") and pa.types.is_string(table[name].type):
+            texts = [None if value is None else say_category(value) for value in table[name].to_pylist()]
+        elif name == "family" and pa.types.is_string(table[name].type):
+            texts = [None if value is None else value.lower() for value in table[name].to_pylist()]
         elif name in _SLUGS and pa.types.is_string(table[name].type):
             texts = [None if value is None else say_words(value) for value in table[name].to_pylist()]
         if texts is not None:
@@ -112,12 +115,14 @@ def show_whole(
     empty: str,
     columns: tuple[str, ...] | None = None,
     opens: tuple[str, ...] = (),
+    rows: Callable[[dict[str, Any]], dict[str, object]] | None = None,
     picks: Literal["none", "one", "always"] = "none",
     note: str = "",
 ) -> dict[str, Any] | None:
     """Show a titled table, up to 1,000 rows of it, with the whole of it to download; return the picked row.
 
-    With `opens`, a picked row opens the profile of the first of these columns that is filled.
+    With `opens`, a picked row opens the profile of the first of these columns that is filled; with `rows`, which gives
+    filters and may give the `subject`, the transfers behind the row.
     """
     table = make(SHOWN + 1)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
@@ -125,16 +130,18 @@ def show_whole(
         if table.num_rows:
             offer_download(name, lambda: _split(make(None)), key=key)
     cut = f"The first {SHOWN:,} rows are shown; the download has all." if table.num_rows > SHOWN else ""
-    pick = "Pick a row to open its profile." if opens else ""
+    pick = "Pick a row for the transfers behind it." if rows else "Pick a row to open its profile." if opens else ""
     told = " ".join(text for text in (note, pick, cut) if text) if table.num_rows else empty
     if told:
         st.caption(told)
     if not table.num_rows:
         return None
-    row = show_table(table.slice(0, SHOWN), key=key, columns=columns, picks="one" if opens else picks)
-    subject = next((row[column] for column in opens if row[column]), None) if row else None
-    if subject is not None:
-        st.switch_page(PROFILE, query_params={"subject": str(subject)})
+    row = show_table(table.slice(0, SHOWN), key=key, columns=columns, picks="one" if opens or rows else picks)
+    if row is not None and (opens or rows):
+        filters = {"tab": "Transfers", **rows(row)} if rows else {}
+        subject = filters.pop("subject", None) or next((row[column] for column in opens if row[column]), None)
+        if subject is not None:
+            open_profile(str(subject), **filters)
     return row
 
 

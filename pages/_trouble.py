@@ -23,6 +23,7 @@ def offer_choice(error: AmbiguousSubject, link: Callable[[str, str], object]) ->
 
 def tell_failure(error: IntelError, show: Callable[..., object], icon: str) -> None:
     """Say what is wrong and what to do."""
+    st.title("Not understood" if show is st.warning else "This cannot be shown")
     show(plain(_begin(error.message)), icon=icon)
     if error.hint:
         st.markdown("**What to do**")

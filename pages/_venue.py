@@ -16,7 +16,7 @@ from intel.profiler.exchange_page import (
 from intel.profiler.partner_sheets import name_sides
 from intel.profiler.postings import Window
 from intel.store.reader import Reader
-from pages._flows import draw_flows
+from pages._flows import draw_flows, find_period
 from pages._tables import show_whole
 
 
@@ -36,6 +36,8 @@ def show_venue(reader: Reader, subject: Subject, window: Window) -> None:
         name=f"netflows_{subject.name}",
         empty="Nothing came in or went out in this period.",
         columns=("period", "deposited_usd", "withdrawn_usd", "net_usd", "deposits", "withdrawals", "unpriced"),
+        opens=("exchange",),
+        rows=lambda row: find_period(row, step),
         note="Moves inside the exchange, fees and spam are left out.",
     )
     show_whole(
@@ -45,7 +47,8 @@ def show_venue(reader: Reader, subject: Subject, window: Window) -> None:
         name=f"reserves_{subject.name}",
         empty="None of its addresses holds anything.",
         columns=("role", "addresses", "usd", "share", "unpriced"),
-        note="In less out of the wallets this store knows: what it owes nobody can see here. By token: see Overview.",
+        note="In less out of the wallets this store knows; what it owes is not on the ledger. By token: Overview. By "
+        "wallet: Addresses.",
     )
     show_whole(
         "Deposit addresses first used",
@@ -53,7 +56,7 @@ def show_venue(reader: Reader, subject: Subject, window: Window) -> None:
         key="new_deposits",
         name=f"new_deposit_addresses_{subject.name}",
         empty="No deposit address of it is known.",
-        note="Per period as chosen above.",
+        note="Per period as chosen above. Which they are: Addresses.",
     )
 
 

@@ -36,24 +36,25 @@ def show_waterfall(found: Mapping[str, Any], verdict: str) -> None:
 def _show_chart(found: Mapping[str, Any]) -> None:
     bars = draw_waterfall(found)
     frame = bars.to_pandas()
-    labels = alt.Axis(labelLimit=460, labelPadding=8, labelFontSize=13, labelOverlap=False)
     base = alt.Chart(frame).encode(
-        y=alt.Y("label:N", sort=bars["label"].to_pylist(), title=None, axis=labels),
+        y=alt.Y("label:N", sort=bars["label"].to_pylist(), title=None, axis=None),
         tooltip=[alt.Tooltip("label:N", title="What"), alt.Tooltip("told:N", title="Bits"),
                  alt.Tooltip("effect:N", title="Effect"), alt.Tooltip("end:Q", title="Sum so far", format=".2f")],
     )  # fmt: skip
     colors = alt.Scale(domain=list(COLORS), range=list(COLORS.values()))
     legend = alt.Legend(orient="top", symbolType="square", labelFontSize=13)
-    drawn = base.mark_bar(height={"band": 0.62}).encode(
+    drawn = base.mark_bar(height=14, yOffset=9).encode(
         x=alt.X("low:Q", title=None, axis=alt.Axis(tickCount=8, labelFontSize=12)), x2="high:Q",
         color=alt.Color("effect:N", scale=colors, title=None, legend=legend),
     )  # fmt: skip
-    words = base.mark_text(align="left", dx=6, fontSize=13, color=st.get_option("theme.textColor") or "#808a94").encode(
-        x=alt.X("high:Q"), text="told:N"
-    )
+    # Words stand above their bar, so a narrow window leaves room for both.
+    ink = (st.context.theme.type == "dark" and "#e3e8ed") or "#1b2530"
+    words = base.transform_calculate(line="datum.told + '   ' + datum.label").mark_text(
+        align="left", dy=-8, fontSize=13, color=ink
+    ).encode(x=alt.value(0), text="line:N")  # fmt: skip
     needed = alt.Chart(alt.Data(values=[{"bits": found["threshold_bits"]}])).mark_rule(strokeDash=[5, 4], color="#888")
     chart = (drawn + words + needed.encode(x="bits:Q")).properties(
-        height=30 * len(frame) + 90, usermeta={"embedOptions": {"actions": False}}
+        height=44 * len(frame) + 60, usermeta={"embedOptions": {"actions": False}}
     )
     st.altair_chart(chart, key="waterfall", alt="Bits of each observation, and their sum")
     st.caption("The dashed line is what is needed. " + plain("; ".join(_tell_bars(bars.to_pylist()))) + ".")

@@ -52,6 +52,20 @@ def say_words(slug: object) -> str:
     return str(slug).replace("_", " ")
 
 
+# Slugs of categories that are no words.
+_CATEGORIES = {
+    "dex": "DEX", "nft": "NFT", "lending_defi": "lending", "fund_otc": "fund or OTC desk",
+    "misc_blacklist": "blacklist",
+    "staking_validator": "staking or validator", "payment_merchant": "payments or merchant",
+    "phishing_scam": "phishing or scam", "gitcoin_grant": "Gitcoin grant",
+}  # fmt: skip
+
+
+def say_category(slug: object) -> str:
+    """Return the slug of a category in words: `fund_otc` is `fund or OTC desk`."""
+    return _CATEGORIES.get(str(slug).replace(" ", "_"), say_words(slug))
+
+
 def say_usd(value: float | None) -> str:
     """Return dollars with separators, a dash where there is no price."""
     return "–" if value is None else f"−${-value:,.2f}" if value < 0 else f"${value:,.2f}"

@@ -13,14 +13,15 @@ from pages._flows import draw_flows
 from pages._frame import show_page
 from pages._links import CATEGORY, read_wanted
 from pages._tables import show_table, show_whole
-from pages._words import plain, say_count, say_words
+from pages._words import plain, say_category, say_count
 
 
 def show_category(reader: Reader, category: str) -> None:
     """Show the entities of one category, and all exchanges' flows where they are exchanges."""
     table = tabulate_category(reader, category, limit=None)
     st.caption("Category")
-    st.title(plain(say_words(category).capitalize()))
+    title = say_category(category)
+    st.title(plain(title[:1].upper() + title[1:]))
     st.page_link(CATEGORY, label="All categories", icon=":material/category:")
     show_whole(
         f"{say_count(table.num_rows)} entities",
@@ -31,6 +32,7 @@ def show_category(reader: Reader, category: str) -> None:
         columns=("name", "visibility", "addresses", "in_usd", "out_usd", "net_usd", "transfers_in", "transfers_out",
                  "unpriced", "first_time", "last_time"),
         opens=("entity_id",),
+        rows=lambda row: {"hides_internal": True, "hides_spam": True},
         note="Largest turnover first. What an entity moves between its own addresses, and spam, are left out.",
     )  # fmt: skip
     if category in EXCHANGE_CATEGORIES:

@@ -14,15 +14,13 @@ from intel.profiler.tokens import (
     describe_token,
     resolve_token,
     tabulate_holders,
-    tabulate_token_exchange_flows,
-    tabulate_token_flows,
 )
 from intel.store.reader import Reader
 from pages._clock import ask_period
-from pages._flows import draw_flows
 from pages._frame import show_page
 from pages._links import link_token, read_wanted
 from pages._tables import show_whole
+from pages._token_flows import find_moves, show_token_flows
 from pages._words import plain, say_count, say_day, say_share, say_usd, say_words
 
 
@@ -38,7 +36,7 @@ def show_token(reader: Reader, token: Token) -> None:
     _show_figures(facts)
     _warn(token, facts)
     _show_holders(reader, token, window)
-    _show_flows(reader, token, window)
+    show_token_flows(reader, token, window)
 
 
 def _show_badges(token: Token) -> None:
@@ -59,9 +57,9 @@ def _show_figures(facts: Mapping[str, Any]) -> None:
     spread = facts["concentration"]
     price = "–" if facts["price_usd"] is None else f"${facts['price_usd']:,.6g}"
     figures = (
-        ("Price", price, f"Last known, of {say_day(facts['price_date'])}"),
-        ("Seen held", say_usd(facts["held_usd"]), "By addresses with a positive amount; burnt tokens are nobody's"),
-        ("Holders", say_count(facts["holders"]), "Addresses with a positive amount"),
+        ("Price", price, f"Last known, of {say_day(facts['price_date'])} (UTC)"),
+        ("Seen held", say_usd(facts["held_usd"]), "Sum of all amounts above zero below; burnt tokens are nobody's"),
+        ("Holders", say_count(facts["holders"]), "Addresses with an amount above zero: by address, below"),
         ("Top 10 addresses", say_share(spread["address"]["top_10_share"]), "Share of what is held"),
         ("Top 10 owners", say_share(spread["entity"]["top_10_share"]), "Addresses of one entity counted together"),
         ("Below zero", say_count(facts["negative"]), "Addresses that sent more than was seen coming in"),
@@ -78,7 +76,10 @@ def _warn(token: Token, facts: Mapping[str, Any]) -> None:
     if token.is_oversize:
         st.warning("Its amounts are beyond any sum: transfers are listed, never added up.", icon=":material/help:")
     if facts["negative"]:
-        st.caption("History is not whole: some addresses sent more than was seen coming in. They stand last below.")
+        st.caption(
+            f"Of {say_count(facts['negative'])} addresses more went out than was seen coming in: their history is not "
+            "whole here, or they mint. They stand last among the holders."
+        )
 
 
 def _show_holders(reader: Reader, token: Token, window: Window) -> None:
@@ -92,38 +93,9 @@ def _show_holders(reader: Reader, token: Token, window: Window) -> None:
         name=f"holders_{by}_{token.text}",
         empty="Nobody was seen holding it.",
         columns=("who", "status", "category", "amount", "usd", "share", "role" if by == "address" else "addresses"),
-        opens=("entity_id", "address"),
+        opens=("entity_id", "address") if by == "entity" else ("address", "entity_id"),
+        rows=lambda row: find_moves(token),
         note="What was seen: in less out, per address.",
-    )
-
-
-def _show_flows(reader: Reader, token: Token, window: Window) -> None:
-    show_whole(
-        "Top flows",
-        lambda limit: tabulate_token_flows(reader, token, window, limit=limit),
-        key="flows",
-        name=f"flows_{token.text}",
-        empty="It did not move between different owners in this period.",
-        columns=("sender", "receiver", "amount", "usd", "transfers", "unpriced", "sender_category",
-                 "receiver_category", "first_time", "last_time"),
-        opens=("sender_entity", "sender_address"),
-        note="Between owners; moves inside an entity are left out.",
-    )  # fmt: skip
-    st.subheader("To and from exchanges")
-    step: Literal["day", "week", "month"] = st.segmented_control(
-        "Per", ("day", "week", "month"), default="month", required=True, key="step", bind="query-params"
-    )
-    over_time = tabulate_token_exchange_flows(reader, token, window, step=step)
-    if over_time.num_rows:
-        draw_flows(over_time, "token_exchanges", step)
-    show_whole(
-        "By exchange",
-        lambda limit: over_time.slice(0, limit),
-        key="token_usage",
-        name=f"exchange_flows_{token.text}",
-        empty="No transfer of it to or from an exchange was seen in this period.",
-        columns=("period", "name", "in_usd", "out_usd", "net_usd", "in_amount", "out_amount", "transfers"),
-        opens=("exchange",),
     )
 
 

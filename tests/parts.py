@@ -79,6 +79,12 @@ def find_neo4j() -> str | None:
     return str(started_by.parent.parent) if _find_file(started_by) and find_java() else None
 
 
+def find_validators() -> str | None:
+    """Return the folder of commands of other tools that check what we export: graphsense-cli and ftm."""
+    commands = parts_folder() / "validators" / "bin"
+    return str(commands) if _find_file(commands / "graphsense-cli") and _find_file(commands / "ftm") else None
+
+
 def _find_file(path: Path) -> str | None:
     return str(path) if path.is_file() else None
 
@@ -91,6 +97,7 @@ PARTS: Mapping[str, tuple[Callable[[], str | None], str]] = {
     "contracts": (find_contracts, "Node, or the npm packages with contracts and solc (.ci/parts installs them)"),
     "geth": (find_geth, "a geth built from its Go module (.ci/parts builds it where Go is and the module can be had)"),
     "neo4j": (find_neo4j, "Neo4j Community (.ci/parts installs it where Maven and Java are)"),
+    "validators": (find_validators, "graphsense-lib and followthemoney in their own environment (.ci/parts makes it)"),
 }
 
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from intel.entities.entity_days import build_entity_days
 from intel.etl.accounts import KIND_CODE
 from intel.etl.seen import summarise_coverage
 from intel.store.connection import Connection
@@ -97,6 +98,7 @@ def write_snapshot(store: Path, world: World, build_id: str = "b1") -> str:
     with open_build(store, build_id, memory="1GB", threads=1) as build:
         _write_facts(build.con, world, ids)
         _write_beliefs(build.con, world, ids)
+        build_entity_days(build.con)
         publish_build(store, build, Manifest(build_id, datetime.now(UTC).isoformat(), "c1", "0", "test", {}))
     return build_id
 

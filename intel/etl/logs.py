@@ -25,24 +25,15 @@ STANDARD_EVENTS = f"('{TRANSFER}', '{TRANSFER_SINGLE}', '{TRANSFER_BATCH}')"
 _WRAPPING = f"('{DEPOSIT}', '{WITHDRAWAL}')"
 _NO_ADDRESS = "0" * 24  # an address fills the last 20 of its 32 bytes
 
-_SMALL = "0" * 34  # above 30 digits: what is left is below 2^120, and so below what is called oversize
-# A Transfer of an ERC-20 or ERC-721 with its arguments where the standards put them, and an everyday amount or id.
-IS_USUAL = (
-    f"coalesce(topic0 = '{TRANSFER}' and length(topic1) = 66 and length(topic2) = 66 "
-    f"and starts_with(topic1, '0x{_NO_ADDRESS}') and starts_with(topic2, '0x{_NO_ADDRESS}') and case "
-    f"when topic3 is null then length(data) = 66 and starts_with(data, '0x{_SMALL}') "
-    f"else coalesce(length(data), 0) <= 2 and length(topic3) = 66 and starts_with(topic3, '0x{_SMALL}') end, false)"
-)
-# Such logs as staged transfers, from a node's raw_logs; `$source` names the node. HUGEINT only carries the digits.
+# Transfers that were read as such from a node's receipts, as staged rows; `$source` names the node.
 USUAL_LOGS = f"""
 select {FILE_COLUMN}, {ROW_COLUMN}, chain, block_number, block_time, tx_hash, position, 0 as sub_position,
-    case when topic3 is null then 'erc20' else 'erc721' end as kind, '0x' || substr(topic1, 27) as sender,
-    '0x' || substr(topic2, 27) as receiver, token,
-    case when topic3 is not null then ('0x' || substr(topic3, 37))::hugeint::varchar end as token_id,
-    case when topic3 is null then ('0x' || substr(data, 37))::hugeint::decimal(38, 0) else 1 end as value_raw,
+    case when is_erc20 then 'erc20' else 'erc721' end as kind, sender, receiver, token,
+    case when not is_erc20 then amount::varchar end as token_id,
+    case when is_erc20 then amount else 1 end::decimal(38, 0) as value_raw,
     null::varchar as value_text, initiator, $source as source, false as block_time_is_estimated,
     true as position_is_known, null::varchar as issue
-from raw_logs where {IS_USUAL}
+from raw_usual
 """
 
 

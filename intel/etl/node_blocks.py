@@ -9,10 +9,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from intel.etl.chain_credits import adjust_credits
 from intel.etl.chain_events import EVENTS_SQL
 from intel.etl.clean import Staged, stage_rows
-from intel.etl.logs import IS_USUAL, STANDARD_EVENTS, USUAL_LOGS
+from intel.etl.known_contracts import credit_accounts, list_proofs
+from intel.etl.logs import STANDARD_EVENTS, USUAL_LOGS
 from intel.etl.stage import settle_rows
+from intel.sources.chains import find_chain
 from intel.sources.files import FILE_COLUMN, ROW_COLUMN, RawTable
 from intel.sources.layout import Shape
 from intel.sources.layouts_rpc import rpc_layout
@@ -23,7 +26,6 @@ from intel.store.lake import LakeRun, lake_schema, quote_literal
 _NEVER = datetime(9999, 1, 1)  # noqa: DTZ001 (the lake's times are UTC without a zone)
 _TOKEN_KINDS = ("erc20", "erc721", "erc1155", "wrap", "unwrap")
 NODE_DATASETS = ("blocks", "transactions", "transfers", "events")
-_RANGE_OF = ("dataset", "chain", "kind", "source")
 _ORDER = {
     "blocks": "block_number",
     "transactions": "block_number, tx_index",
@@ -81,6 +83,7 @@ def stage_node_blocks(con: Connection, opened: Mapping[str, RawTable], scope: Sc
         ("transactions", "transfers", ("native",), "payments"),
         ("credits", "transfers", (), None),
     ]
+    adjust_credits(con, find_chain(scope.chain), scope.source)
     plan += [("transactions", "transfers", ("fee",), "payments")] if told.has_receipts else []
     plan += [("traces", "transfers", ("internal",), "traces")] if told.has_traces else []
     staged = []
@@ -91,32 +94,38 @@ def stage_node_blocks(con: Connection, opened: Mapping[str, RawTable], scope: Sc
         staged += [one] if one else []
     if not told.has_traces:
         con.execute("create or replace temp table failed_calls (tx_hash varchar, path varchar)")
-    staged += stage_logs(con, opened["logs"], scope.source)
+    else:
+        credit_accounts(con)
+    staged += stage_logs(con, opened, scope.source)
     staged.append(_stage_events(con, scope))
     for dataset in NODE_DATASETS:
         settle_rows(con, [one for one in staged if one.dataset == dataset])
     return staged
 
 
-def stage_logs(con: Connection, logs: RawTable, source: str) -> list[Staged]:
-    """Make staged transfers of raw_logs: at once those in the usual form, with every check those in any other.
-
-    Of a usual one nothing is left to find wrong: its words are as many and as wide as they must be, and their digits
-    are a node's own writing. It is four fifths of all, and taken ten times as fast.
-    """
+def stage_logs(con: Connection, opened: Mapping[str, RawTable], source: str) -> list[Staged]:
+    """Make staged transfers of raw_usual, of which nothing is left to check, and of the others in raw_logs."""
     con.execute(f"create or replace table stage.transfers_usual as {USUAL_LOGS}", {"source": source})
+    layout = rpc_layout(source, "logs", "transfers", _TOKEN_KINDS, "logs")
+    usual = Staged("transfers_usual", "transfers", layout, opened["usual"], is_part=True)
+    return [usual, stage_odd_logs(con, opened["logs"], source)]
+
+
+def stage_odd_logs(con: Connection, logs: RawTable, source: str) -> Staged:
+    """Make staged transfers of the logs in raw_logs that tell of one, or claim to."""
     con.execute(
         "create or replace temp table raw_unusual_logs as from raw_logs "
-        f"where (topic0 in {STANDARD_EVENTS} or is_wrapped_coin) and not {IS_USUAL}"
+        f"where topic0 in {STANDARD_EVENTS} or is_wrapped_coin"
     )
-    usual = Staged("transfers_usual", "transfers", rpc_layout(source, "logs", "transfers"), logs, is_part=True)
-    rest = RawTable("raw_unusual_logs", logs.files, logs.columns)
+    raw = RawTable("raw_unusual_logs", logs.files, logs.columns)
     layout = rpc_layout(source, "logs", "transfers", _TOKEN_KINDS, "logs")
-    unusual = stage_rows(con, rest, layout, chain=None, now=_NEVER)
-    return [usual, *([unusual] if unusual else [])]
+    staged = stage_rows(con, raw, layout, chain=None, now=_NEVER)
+    assert staged is not None  # only fees may be untellable
+    return staged
 
 
 def _stage_events(con: Connection, scope: Scope) -> Staged:
+    list_proofs(con, scope.chain)
     con.execute(
         f"create or replace temp table raw_events as select *, $chain as chain, $source as {FILE_COLUMN}, "
         f"row_number() over () as {ROW_COLUMN} from ({EVENTS_SQL})",

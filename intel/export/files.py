@@ -164,7 +164,7 @@ _TABLES = {
     "attributions": f"""select chain, address, entity_id, confidence, tier, status, role, basis, reason, label_source,
             rival_entity_id, rival_confidence, valid_from, valid_to, visibility
         from beliefs.attributions where {_SHOWN} order by all""",
-    "roles": f"""select a.chain, a.address, r.role, r.probability, r.basis, r.visibility
+    "roles": f"""select a.chain, a.address, r.role, r.probability, r.basis, r.visibility, r.explanation
         from beliefs.roles r join facts.addresses a using (address_id) where {_SHOWN} order by all""",
     "labels": f"""select chain, address, entity_id, entity, label, category, source, source_ref, url, licence,
             source_date, confidence, level, origin, valid_from, valid_to, visibility

@@ -21,7 +21,8 @@ def summarise_activity(reader: Reader, subject: Subject, window: Window = ALWAYS
             coalesce(sum(transfers_in) filter (not is_internal), 0)::bigint,
             coalesce(sum(transfers_out) filter (not is_internal), 0)::bigint,
             coalesce(sum(transfers_out) filter (is_internal), 0)::bigint,
-            count(distinct counterparty_id) filter (not is_internal and not is_spam and not is_venue)
+            count(distinct counterparty_id) filter (
+                not is_internal and not is_spam and not is_venue and not is_fee)
         from flows"""
     )[0]
     signed = reader.query(
@@ -38,17 +39,19 @@ def count_moves(reader: Reader, subject: Subject, window: Window = ALWAYS) -> di
     """
     gather_flows(reader, subject, window)
     row = reader.query(
-        """with once as (
-            select is_internal, is_spam, case when is_internal then transfers_out else transfers_in + transfers_out end
-                as transfers, case when is_internal then unpriced // 2 else unpriced end as unpriced from flows)
+        f"""with once as (
+            select is_internal, is_spam,
+                case when is_internal then transfers_out else transfers_in + transfers_out end as transfers,
+                case when is_internal then unpriced // 2 else unpriced end as unpriced,
+                case when not is_spam then in_micro_usd end as came,
+                case when not is_spam then out_micro_usd end as went
+            from flows)
         select coalesce(sum(transfers), 0)::bigint, coalesce(sum(transfers) filter (is_internal), 0)::bigint,
             coalesce(sum(transfers) filter (is_spam and not is_internal), 0)::bigint,
-            coalesce(sum(unpriced), 0)::bigint
+            coalesce(sum(unpriced), 0)::bigint,
+            greatest(count(*) filter (came = {LARGEST_SUM} or went = {LARGEST_SUM}),
+                coalesce(greatest(sum(came), sum(went)) > {LARGEST_SUM}, false)::bigint)
         from once"""
     )[0]
-    capped = reader.query(
-        f"""select count(*) filter (in_micro_usd = {LARGEST_SUM} or out_micro_usd = {LARGEST_SUM}),
-            greatest(sum(in_micro_usd), sum(out_micro_usd)) > {LARGEST_SUM} from flows where not is_spam"""
-    )[0]
-    names = ("transfers", "internal", "spam", "unpriced")
-    return {**dict(zip(names, row, strict=True)), "capped": max(int(capped[0]), int(capped[1] or 0))}
+    names = ("transfers", "internal", "spam", "unpriced", "capped")
+    return dict(zip(names, row, strict=True))

@@ -211,9 +211,15 @@ def _say_evidence(profile: Profile) -> Iterator[str]:
 def _say_pnl(profile: Profile) -> Iterator[str]:
     if profile.extra["is_custodial"]:
         yield "No PnL for custodians: what they hold belongs to customers."
+    if profile.extra["is_too_large"]:
+        yield "No PnL: too many transfers to match lots for one page; ask for one of its addresses."
     pnl = profile.pnl
     if pnl is None:
+        if profile.entity and profile.entity["kind"] == "list" and profile.subject["kind"] == "entity":
+            yield "No PnL: a list owns nothing."
         return
+    if pnl["unpriced_usd"]:
+        yield f"Left without a price: {pnl['unpriced_usd']:,.2f} USD at average cost; so it counts in PnL."
     if pnl["unknown_basis_usd"]:
         yield f"Sold or sent for USD {pnl['unknown_basis_usd']:,.2f} without a known cost: in no gain and no loss."
     if pnl["priced_share"] is not None and pnl["priced_share"] < 1:

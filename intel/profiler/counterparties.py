@@ -31,7 +31,7 @@ def group_parties(flows: str, by: By) -> str:
         min(f.first_time) as first_time, max(f.last_time) as last_time,
         coalesce(min(o.visibility), 'public') as visibility, f.is_venue
     from {flows} f left join owners o on o.address_id = f.counterparty_id
-    where not f.is_spam and not f.is_internal and f.counterparty_id is not null
+    where not f.is_spam and not f.is_internal and not f.is_fee and f.counterparty_id is not null
     group by {_KEYS[by]}, f.is_venue"""
 
 
@@ -56,8 +56,8 @@ def tabulate_counterparties(
     """Return all counterparties as a table, the largest USD turnover first; `limit` None is the whole of it.
 
     By entity, the addresses of one entity are one row and the others stand alone. Contracts by way of which the subject
-    swapped, wrapped or lent stand last, as `is_venue`. Spam and transfers between members
-    of the subject are excluded (`count_moves` counts them). USD are micro-dollars of the priced transfers.
+    swapped, wrapped or lent stand last, as `is_venue`. Spam, fees and transfers between
+    members of the subject are excluded (`count_moves` counts them). USD are micro-dollars of the priced transfers.
     """
     parties = gather_parties(reader, subject, window, by)
     return reader.arrow(

@@ -177,9 +177,11 @@ class Database:
         """Return every address of an entity with role, tier, confidence and evidence, the busiest first."""
         return _to_frame(tabulate_members(self.reader, resolve_subject(self.reader, entity, tier)))
 
-    def attribute(self, addresses: Iterable[object], *, tier: Tier = "probable") -> pd.DataFrame:
+    def attribute(
+        self, addresses: Iterable[object], *, tier: Tier = "probable", with_private: bool = True
+    ) -> pd.DataFrame:
         """Return who is behind each address, one row per input, in order; junk is marked `invalid`."""
-        return frame_attributions(self.reader, addresses, tier=tier)
+        return frame_attributions(self.reader, addresses, tier=tier, with_private=with_private)
 
     def explain(self, left: str, right: str, *, tier: Tier = "probable") -> dict[str, Any]:
         """Return why two subjects are linked, or what keeps them apart."""

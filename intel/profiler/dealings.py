@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Literal
 
 import pyarrow as pa
@@ -10,7 +11,8 @@ import pyarrow as pa
 from intel.errors import UsageError
 from intel.model import SYSTEM_ADDRESSES, Subject
 from intel.profiler.counterparties import By, group_parties
-from intel.profiler.postings import ALWAYS, Window, cap_sum, fill_owners, gather_flows
+from intel.profiler.coverage import last_seen_by_chain
+from intel.profiler.postings import ALWAYS, FEE, Window, cap_sum, fill_owners, gather_flows
 from intel.profiler.transfers import find_assets
 from intel.store.reader import Reader
 
@@ -45,7 +47,7 @@ def tabulate_dealings(
     Columns: who, name, entity_id, category, status (`private` for a private claim), in_usd, out_usd, net_usd (in less
     out), transfers, transfers_in, transfers_out, unpriced, first_time, last_time (inside the window), is_new (no
     dealing before the window, whichever token and address of theirs; null for a window without a start), is_venue (a
-    contract by way of which it swapped), addresses, address, chain. Spam and moves between members are left out.
+    contract by way of which it swapped), addresses, address, chain. Spam, fees and moves between members are left out.
     Raises UsageError for `only_new` without a start, UnknownSubject for a token that is none.
     """
     if only_new and window.since is None:
@@ -83,6 +85,18 @@ def tabulate_dealings(
     )
 
 
+def tabulate_new(
+    reader: Reader, subject: Subject, window: Window = ALWAYS, *, days: int, by: By = "entity", limit: int | None = None
+) -> pa.Table:
+    """Return with whom the subject dealt for the first time in the last `days` of the window, or of what was seen."""
+    ends = [max(last_seen_by_chain(reader).values(), default=None), window.until]
+    end = min((one for one in ends if one is not None), default=None)
+    if end is None:  # nothing was ever seen
+        return tabulate_dealings(reader, subject, window, by=by, limit=0)
+    last = Window(end - timedelta(days=days), window.until)
+    return tabulate_dealings(reader, subject, last, by=by, only_new=True, limit=limit)
+
+
 def _fill_token_flows(reader: Reader, token: str) -> None:
     """Fill `flows_of_token`, like `flows`, of the moves in one token; `swapped` and `owners` are those of all."""
     find_assets(reader, token)
@@ -98,10 +112,11 @@ def _fill_token_flows(reader: Reader, token: str) -> None:
             {cap_sum(incoming)} as in_micro_usd, {cap_sum(outgoing)} as out_micro_usd,
             count(*) - count(p.value_micro_usd) as unpriced, min(p.block_time) as first_time,
             max(p.block_time) as last_time,
-            s.tx_tag is not null and p.counterparty_id in (select counterparty_id from flows where is_venue) as is_venue
+            s.tx_tag is not null and p.counterparty_id in (select counterparty_id from flows where is_venue)
+                as is_venue, p.kind_code = {FEE} as is_fee
         from moves p left join swapped s on s.block_time = p.block_time and s.tx_tag = p.tx_tag
         where p.asset_id in (select asset_id from wanted_assets)
-        group by p.counterparty_id, is_spam, is_internal, is_venue"""
+        group by p.counterparty_id, is_spam, is_internal, is_venue, is_fee"""
     )
 
 
@@ -113,9 +128,9 @@ def _fill_known(reader: Reader, subject: Subject, window: Window) -> str:
 
     def fill() -> None:
         reader.query(
-            """create or replace temp table known_ids as
-            select distinct counterparty_id as address_id from facts.postings
-            where address_id in (select address_id from members) and block_time < $since
+            f"""create or replace temp table known_ids as
+            select distinct counterparty_id as address_id from all_moves
+            where block_time < $since and kind_code <> {FEE}
                 and counterparty_id is not null and asset_id not in (select asset_id from spam_assets)""",
             {"since": window.since},
         )

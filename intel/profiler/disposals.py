@@ -11,11 +11,12 @@ from intel.errors import BadInput
 from intel.model import MICRO, Subject
 from intel.profiler.events import CLASSES
 from intel.profiler.gains import Flow, read_flow
-from intel.profiler.lots import DISPOSE, Method, join_quantity, match_lots
-from intel.profiler.pnl import DEFAULT
+from intel.profiler.lots import Flags, Ints, Matched, Method, join_quantity, match_lots
+from intel.profiler.pnl import DEFAULT, settle_disposals
 from intel.profiler.postings import ALWAYS, Window
 from intel.store.reader import Reader
 
+AT_MARKET, AT_COST = "market price", "average cost"
 _CLASS_NAMES = np.array(list(CLASSES), dtype=object)
 
 
@@ -29,19 +30,19 @@ def tabulate_disposals(
 ) -> pa.Table:
     """Return what was disposed of, newest first: one row per asset and transaction.
 
-    Columns: disposal (number for `list_lots`), time, class, symbol, chain, token, amount (exact text), value_usd (null:
-    no price), basis_usd, gain_usd (null: no price), unknown_amount (how much had no known basis, exact text),
-    unknown_basis_usd, tx_hash.
+    The gains add up to what `compute_pnl` calls realized. Columns: disposal (number for `list_lots`), time, class,
+    symbol, chain, token, amount (exact text), value_usd, valued_at (AT_MARKET, or AT_COST where there is no price),
+    basis_usd, gain_usd, unknown_amount (how much had no known basis, exact text), unknown_basis_usd (null: no price),
+    tx_hash.
     """
-    flow = read_flow(reader, subject, window)
-    moved, matched = flow.movements, match_lots(flow.movements, method)
-    rows = np.flatnonzero(moved.kind == DISPOSE)
+    flow, matched, (out, is_priced, proceeds) = _match(reader, subject, window, method)
+    moved = flow.movements
+    rows = np.flatnonzero(out)
     if window.since is not None:
         since = np.datetime64(window.since, "us").astype(np.int64)
         rows = rows[flow.time[rows] >= since]
     rows = rows[::-1][: None if limit is None else limit]
-    priced = moved.is_priced[rows]
-    gain = (matched.proceeds[rows] - matched.basis[rows]) / MICRO
+    priced = is_priced[rows]
     unknown = (moved.micro_usd[rows] - matched.proceeds[rows]) / MICRO
     exact = [join_quantity(high, low) for high, low in zip(moved.high[rows], moved.low[rows], strict=True)]
     known = [join_quantity(*pair) for pair in zip(matched.known_high[rows], matched.known_low[rows], strict=True)]
@@ -52,13 +53,23 @@ def tabulate_disposals(
         "class": pa.array(_CLASS_NAMES[flow.class_code[rows]], pa.string()),
         **{name: [fact[name] for fact in facts] for name in ("symbol", "chain", "token")},
         "amount": _write_amounts(exact, facts),
-        "value_usd": pa.array(moved.micro_usd[rows] / MICRO, mask=~priced),
+        "value_usd": np.where(priced, moved.micro_usd[rows], proceeds[rows]) / MICRO,
+        "valued_at": pa.array([AT_MARKET if one else AT_COST for one in priced.tolist()], pa.string()),
         "basis_usd": matched.basis[rows] / MICRO,
-        "gain_usd": pa.array(gain, mask=~priced),
+        "gain_usd": (proceeds[rows] - matched.basis[rows]) / MICRO,
         "unknown_amount": _write_amounts([all_ - part for all_, part in zip(exact, known, strict=True)], facts),
         "unknown_basis_usd": pa.array(unknown, mask=~priced),
         "tx_hash": [fact["tx_hash"] for fact in facts],
     })  # fmt: skip
+
+
+def _match(
+    reader: Reader, subject: Subject, window: Window, method: Method
+) -> tuple[Flow, Matched, tuple[Flags, Flags, Ints]]:
+    flow = read_flow(reader, subject, window)
+    average = match_lots(flow.movements, "average")
+    matched = average if method == "average" else match_lots(flow.movements, method)
+    return flow, matched, settle_disposals(flow, matched, average)
 
 
 def list_lots(
@@ -69,10 +80,10 @@ def list_lots(
     Keys: time, class, amount (exact text), cost_usd (null: never known), unit_cost_usd, symbol, tx_hash of what brought
     the lot in. What is missing from the disposal's amount was never seen coming in.
     """
-    flow = read_flow(reader, subject, window)
-    if not 0 <= disposal < len(flow.time) or flow.movements.kind[disposal] != DISPOSE:
+    flow, matched, (out, *_) = _match(reader, subject, window, method)
+    if not 0 <= disposal < len(flow.time) or not out[disposal]:
         raise BadInput(f"there is no disposal {disposal}", "take a number of the list of disposals of the same window")
-    trail = match_lots(flow.movements, method).trail
+    trail = matched.trail
     used = trail[trail[:, 0] == disposal]
     facts = _describe_rows(reader, flow, used[:, 1])
     lots = []

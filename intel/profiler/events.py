@@ -30,7 +30,8 @@ CLASSES: Mapping[str, str] = {
 }
 
 _KIND = {kind: code for code, kind in enumerate(TRANSFER_KINDS)}
-_DIGITS = 36  # a pool of assets with more decimals than fit is left as it is
+# An asset whose units, brought to those of the others in its pool, no sum could hold stands alone.
+_DIGITS, _MOST_UNITS = 36, 1e35
 
 
 def gather_events(reader: Reader, subject: Subject, window: Window = ALWAYS) -> None:
@@ -38,8 +39,8 @@ def gather_events(reader: Reader, subject: Subject, window: Window = ALWAYS) -> 
 
     Columns: event_id (dense, in order of time), block_time, tx_tag, first_id (its first transfer), class, pool (text),
     asset_id (of the largest leg), net (exact units of the pool, + in, - out), micro_usd (market value, always
-    positive; null: no price), counterparty_id (null: several, or none), is_internal (true where only fees of moves
-    between members). Spam is left out; what moves between members nets to nothing.
+    positive; null: no price), counterparty_id (null: several, or none). Spam tokens are left out; dust of a genuine
+    token is held like any other. What moves between members nets to nothing.
     """
     gather_flows(reader, subject, window)
     prepare_pools(reader)
@@ -47,10 +48,10 @@ def gather_events(reader: Reader, subject: Subject, window: Window = ALWAYS) -> 
 
 
 def prepare_pools(reader: Reader) -> None:
-    """Fill the thread's `asset_pools(asset_id, pool, scale)`: one pool holds an asset on all chains, wrapped or not.
+    """Fill the build's `asset_pools(asset_id, pool, scale)`: one pool holds an asset on all chains, wrapped or not.
 
     Verified, priced tokens of one price are one asset; every other token stands alone. `scale` brings base units of
-    different decimals to one unit.
+    different decimals to one unit; where no sum could hold that, the asset stands alone.
     """
 
     def fill() -> None:
@@ -60,25 +61,31 @@ def prepare_pools(reader: Reader) -> None:
             pa.table({"chain": [slug for slug, _ in coins], "symbol": [symbol for _, symbol in coins]}),
         )
         reader.query(
-            """create or replace temp table airdropped as select distinct f.asset_id from beliefs.asset_flags f
+            """create or replace table airdropped as select distinct f.asset_id from beliefs.asset_flags f
             join facts.assets a using (asset_id) where f.flag = 'mass_airdrop' and a.is_verified order by 1"""
         )
         reader.query(
-            f"""create or replace temp table asset_pools as
-            with named as (
-                select a.asset_id, a.token_id, coalesce(a.decimals, 0) as decimals,
+            f"""create or replace table asset_pools as
+            with moved as (
+                select asset_id, sum(in_raw::double + out_raw::double) as units from facts.address_assets group by 1),
+            named as (
+                select a.asset_id, coalesce(m.units, 0) as units, coalesce(a.decimals, 0) as decimals,
                     case when a.token_id is not null or a.price_symbol is null or not a.is_verified
                             then 'asset ' || a.asset_id
                         when upper(a.price_symbol) = 'W' || upper(c.symbol) then upper(c.symbol)
                         else upper(a.price_symbol) end as pool
-                from facts.assets a left join native_coins c on c.chain = a.chain
+                from facts.assets a left join native_coins c on c.chain = a.chain left join moved m using (asset_id)
                 where not coalesce(a.is_oversize, false))
-            select asset_id, pool, widest, case when widest - decimals between 0 and {_DIGITS}
-                then pow(10::double, widest - decimals)::hugeint else 1::hugeint end as scale
-            from (select *, max(decimals) over (partition by pool) as widest from named) order by 1"""
+            select asset_id, case when is_one then pool else 'asset ' || asset_id end as pool,
+                case when is_one then pow(10::double, widest - decimals)::hugeint else 1::hugeint end as scale
+            from (
+                select *, widest = decimals or (widest - decimals <= {_DIGITS}
+                    and units * pow(10::double, widest - decimals) < {_MOST_UNITS}) as is_one
+                from (select *, max(decimals) over (partition by pool) as widest from named))
+            order by 1"""
         )
 
-    reader.prepare("asset_pools", reader.build_id, fill)
+    reader.share("asset_pools", fill)
 
 
 def _fill_legs(reader: Reader) -> None:
@@ -102,7 +109,6 @@ def _fill_legs(reader: Reader) -> None:
         left join owners o on o.address_id = m.counterparty_id
         where m.value_raw is not null and m.value_raw > 0
             and m.asset_id not in (select asset_id from spam_assets)
-            and m.transfer_id not in (select transfer_id from spam_transfers)
         group by 1, 2, 3, 4"""
     )
     reader.query(

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pyarrow as pa
 
-from intel.errors import UsageError
-from intel.model import TRANSFER_KINDS, Subject, Tier
+from intel.model import SYSTEM_ADDRESSES, TRANSFER_KINDS, Subject, Tier
+from intel.profiler.borders import gather_borders
 from intel.profiler.holdings import prepare_known_assets
 from intel.profiler.postings import (
     ALWAYS,
     EXCHANGE_CATEGORIES,
-    SPAM_TRANSFER_FLAGS,
     Window,
     fill_owners,
     gather_flows,
     gather_members,
     gather_moves,
     prepare_entities,
-    prepare_spam_assets,
 )
 from intel.profiler.tokens import Step, Token, check_step, gather_token
 from intel.store.reader import Reader
 
-_FEE = TRANSFER_KINDS.index("fee")
+FEE = TRANSFER_KINDS.index("fee")
 DEPOSIT_ROLES = ("exchange_deposit", "deposit")
 
 _SUMS = """coalesce(sum(value_micro_usd) filter (direction > 0), 0)::double / 1e6 as deposited_usd,
@@ -46,7 +42,7 @@ def tabulate_netflows(
     """Return what came in from outside and went out per period: of one exchange, or of each (`subject` None).
 
     Columns: exchange, name, period (its first day), deposited_usd, withdrawn_usd, net_usd, deposits, withdrawals,
-    unpriced. Moves inside an exchange and spam are left out; fees, and moves from or to nobody, are neither. Of
+    unpriced. Left out: moves inside an exchange, spam, fees, mints, burns, and what came from or went to nobody. Of
     all exchanges `tier` says which addresses count; a subject brings its own.
     """
     check_step(step)
@@ -54,63 +50,54 @@ def tabulate_netflows(
         gather_token(reader, token)
     chosen = "true" if token is None else "p.asset_id in (select asset_id from token_assets)"
     if subject is None:
-        return _tabulate_all(reader, window, step, chosen, tier)
+        return _add_up_days(reader, window, tier, chosen, (step, None))
+    if subject.kind == "entity" and _has_days(reader, subject):
+        return _add_up_days(reader, window, subject.tier, chosen, (step, subject.entity_id))
     gather_moves(reader, subject, window)
     return reader.arrow(
         f"""select $exchange as exchange, $name as name, date_trunc($step, p.block_time)::date as period, {_SUMS}
         from moves p
-        where {chosen} and p.kind_code <> {_FEE} and p.counterparty_id is not null
+        where {chosen} and p.kind_code <> {FEE} and p.counterparty_id is not null
             and p.counterparty_id not in (select address_id from members)
+            and p.counterparty_id not in (
+                select address_id from facts.address_lookup where address in (select unnest($system)))
             and p.asset_id not in (select asset_id from spam_assets)
             and p.transfer_id not in (select transfer_id from spam_transfers)
         group by 3 order by 3""",
-        {"exchange": subject.entity_id or subject.name, "name": subject.name, "step": step},
+        {
+            "exchange": subject.entity_id or subject.name,
+            "name": subject.name,
+            "step": step,
+            "system": list(SYSTEM_ADDRESSES),
+        },
     )
 
 
-def _tabulate_all(reader: Reader, window: Window, step: str, chosen: str, tier: Tier) -> pa.Table:
-    prepare_spam_assets(reader)
-    _prepare_exchanges(reader, tier)
-    return reader.arrow(
-        f"""with crossing as (
-            select p.block_time, p.value_micro_usd, s.entity_id as sender, r.entity_id as receiver
-            from facts.transfers p left join exchange_ids s on s.address_id = p.sender_id
-                left join exchange_ids r on r.address_id = p.receiver_id
-            where {chosen} and p.kind <> 'fee' and p.sender_id is not null and p.receiver_id is not null
-                and s.entity_id is distinct from r.entity_id
-                and ($since::timestamp is null or p.block_time >= $since::timestamp)
-                and ($until::timestamp is null or p.block_time < $until::timestamp)
-                and p.asset_id not in (select asset_id from spam_assets)
-                and p.transfer_id not in (
-                    select transfer_id from beliefs.transfer_flags where flag in (select unnest($spam)))),
-        sides as (
-            select receiver as entity_id, block_time, value_micro_usd, 1 as direction from crossing
-                where receiver is not null
-            union all select sender, block_time, value_micro_usd, -1 from crossing where sender is not null)
-        select s.entity_id as exchange, min(coalesce(e.name, s.entity_id)) as name,
-            date_trunc($step, s.block_time)::date as period, {_SUMS}
-        from sides s left join known_entities e using (entity_id) group by 1, 3 order by 3, 1""",
-        {"step": step, "since": window.since, "until": window.until, "spam": list(SPAM_TRANSFER_FLAGS)},
-    )
-
-
-def _prepare_exchanges(reader: Reader, tier: Tier) -> None:
-    """Fill the thread's `exchange_ids(address_id, entity_id)`: whom an exchange owns, a private claim first."""
+def _has_days(reader: Reader, subject: Subject) -> bool:
+    """An owner without a category is summed from its own transfers, and so is a list, which owns nothing."""
     prepare_entities(reader)
+    wanted: dict[str, object] = {"entity_id": subject.entity_id}
+    found = "select 1 from known_entities where entity_id = $entity_id and category is not null and kind <> 'list'"
+    return bool(reader.query(found, wanted))
 
-    def fill() -> None:
-        reader.query(
-            """create or replace temp table exchange_ids as
-            select a.address_id, a.entity_id from (
-                select * from beliefs.attributions where address_id is not null
-                    and (tier = 'confirmed' or status = 'labelled' or $tier = 'probable')
-                qualify row_number() over (
-                    partition by address_id order by visibility = 'private' desc, confidence desc, entity_id) = 1) a
-            join known_entities e using (entity_id) where e.category in (select unnest($exchanges))""",
-            {"tier": tier, "exchanges": list(EXCHANGE_CATEGORIES)},
-        )
 
-    reader.prepare("exchange_ids", tier, fill)
+def _add_up_days(reader: Reader, window: Window, tier: Tier, chosen: str, wanted: tuple[Step, str | None]) -> pa.Table:
+    days, ends = gather_borders(reader, window, tier)
+    step, entity_id = wanted
+    whose = "e.category in (select unnest($exchanges))" if entity_id is None else "e.entity_id = $entity_id"
+    whom = {"exchanges": list(EXCHANGE_CATEGORIES)} if entity_id is None else {"entity_id": entity_id}
+    return reader.arrow(
+        f"""select e.entity_id as exchange, min(coalesce(e.name, e.entity_id)) as name,
+            date_trunc($step, p.day)::date as period, sum(p.in_micro_usd)::double / 1e6 as deposited_usd,
+            sum(p.out_micro_usd)::double / 1e6 as withdrawn_usd,
+            (sum(p.in_micro_usd) - sum(p.out_micro_usd))::double / 1e6 as net_usd,
+            sum(p.transfers_in)::bigint as deposits, sum(p.transfers_out)::bigint as withdrawals,
+            sum(p.unpriced)::bigint as unpriced
+        from {days} p join known_entities e using (entity_id)
+        where {whose} and {chosen} and p.is_dealing and p.asset_id not in (select asset_id from spam_assets)
+        group by 1, 3 order by 3, 1""",
+        ends | whom | {"step": step},
+    )
 
 
 def tabulate_reserves(reader: Reader, subject: Subject, window: Window = ALWAYS) -> pa.Table:
@@ -227,10 +214,3 @@ def tabulate_deposit_addresses(
         order by u.micro_usd desc nulls last, u.deposits desc, a.chain, a.address limit $limit""",
         {"limit": 2**62 if limit is None else limit},
     )
-
-
-def check_exchange(entity: dict[str, Any] | None) -> None:
-    """Raise UsageError for a described entity (`describe_entity`) that is no exchange."""
-    if entity is None or entity["category"] not in EXCHANGE_CATEGORIES:
-        what = "this subject" if entity is None else f"{entity['name']} ({entity['category'] or 'no category'})"
-        raise UsageError(f"{what} is no exchange", "name an exchange, or ask for the profile")

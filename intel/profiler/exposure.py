@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
+from intel.entities.entity_days import SPAM_TRANSFER_FLAGS
 from intel.model import MICRO, SYSTEM_ADDRESSES, Subject
-from intel.profiler.postings import ALWAYS, SPAM_TRANSFER_FLAGS, Window, fill_owners, gather_flows
+from intel.profiler.postings import ALWAYS, Window, fill_owners, gather_flows
 from intel.store.reader import Reader
 
 RULE = """Direct: the category of whom the money came from, or went to, as this store knows it. A mixer counts as a
@@ -16,7 +17,7 @@ mixer before all else, then a sanctions list, then the owner's category, then th
 known to own the counterparty, its own money up to the last payment (or, for what was sent, from the first payment on)
 stands for it, each category in proportion (haircut), one hop deep. No money is followed through an owner, a mixer or a
 hub: they mix what belongs to many. Unresolved is the rest; unknown is not clean. Only transfers with a price count;
-spam, moves between the subject's own addresses, and what it swapped by way of contracts do not."""
+spam, fees, moves between the subject's own addresses, and what it swapped by way of contracts do not."""
 
 # What is not resolved, and why.
 UNRESOLVED = {
@@ -30,6 +31,7 @@ _SANCTIONS = ("sanction",)
 _LISTS = ("ransomware", "hack", "phishing_scam", "sextortion", "blacklisted", "misc_blacklist")
 _MIXER_EVENTS = ("mixer_deposit", "mixer_withdrawal")
 
+SIDES = {"incoming": 1, "outgoing": -1}
 _FOLLOWED = 2_000  # counterparties per direction
 _POSTINGS = 3_000_000  # that are read behind them
 
@@ -59,10 +61,22 @@ class Exposure:
 
 def measure_exposure(reader: Reader, subject: Subject, window: Window = ALWAYS) -> dict[str, Exposure]:
     """Return {"incoming": ..., "outgoing": ...}; in each, direct + indirect + unresolved is the whole, to the micro."""
+    gather_exposed(reader, subject, window)
+    _fill_followed(reader)
+    _read_behind(reader, subject)
+    sides = _cut_hair(reader)
+    return {name: _tell(name, sides[side]) for name, side in SIDES.items()}
+
+
+def gather_exposed(reader: Reader, subject: Subject, window: Window) -> None:
+    """Fill the thread's `exposed`: per side (1 in, -1 out) and outside counterparty: category, is_hub, micro_usd.
+
+    A null address_id is nobody: minted, burnt or a reward; a null category: nobody is known to own it.
+    """
     gather_flows(reader, subject, window)
+    prepare_walls(reader)
     key = (subject.address_ids, subject.tier, subject.entity_id, window)
     reader.prepare("exposed", key, lambda: _fill_exposed(reader, subject))
-    return {name: _measure(reader, subject, name, side) for name, side in (("incoming", 1), ("outgoing", -1))}
 
 
 def describe_exposure(reader: Reader, subject: Subject, window: Window = ALWAYS) -> dict[str, Any]:
@@ -82,11 +96,10 @@ def describe_exposure(reader: Reader, subject: Subject, window: Window = ALWAYS)
     }
 
 
-def _categorise(reader: Reader, parties: str, owners: str, own: str | None) -> str:
-    """Return SQL of (address_id, category, is_hub) for the ids in `parties`; a null category: nobody knows."""
-    prepare_walls(reader)
+def _categorise(parties: str, owners: str, own: str | None) -> str:
+    """Return SQL of the rows of `parties` with category (null: nobody knows) and is_hub of their address_id."""
     same = "o.entity_id = $own" if own is not None else "false"
-    return f"""select k.address_id,
+    return f"""select k.*,
         case when k.address_id is null or k.address_id in (select address_id from system_ids) then 'protocol'
             when w.address_id is not null or o.category = 'mixer' and o.entity_id is not null then 'mixer'
             when l.is_sanctioned then l.category when o.entity_id is not null and {same} then 'same_owner'
@@ -99,26 +112,25 @@ def _categorise(reader: Reader, parties: str, owners: str, own: str | None) -> s
 
 
 def prepare_walls(reader: Reader) -> None:
-    """Fill the thread's `mixer_ids`, `system_ids`, `hub_ids` and `listed_ids` (with category, is_sanctioned)."""
+    """Fill the build's `mixer_ids`, `system_ids`, `hub_ids` and `listed_ids` (with category, is_sanctioned)."""
 
     def fill() -> None:
         reader.query(
-            """create or replace temp table mixer_ids as
+            """create or replace table mixer_ids as
             select address_id from facts.events where event in (select unnest($events)) and address_id is not null
-            union select address_id from beliefs.roles where role = 'mixer'""",
+            union select address_id from beliefs.roles
+                where role = 'mixer' and not starts_with(basis, 'model ') -- a guess is no wall""",
             {"events": list(_MIXER_EVENTS)},
         )
         reader.query(
-            """create or replace temp table system_ids as
+            """create or replace table system_ids as
             select address_id from facts.address_lookup where address in (select unnest($system))""",
             {"system": list(SYSTEM_ADDRESSES)},
         )
-        reader.query(
-            "create or replace temp table hub_ids as select distinct address_id from beliefs.services where is_hub"
-        )
+        reader.query("create or replace table hub_ids as select distinct address_id from beliefs.services where is_hub")
         ranked = [*_SANCTIONS, *_LISTS]
         reader.query(
-            """create or replace temp table listed_ids as
+            """create or replace table listed_ids as
             select l.address_id, l.category, k.place < $sanctions as is_sanctioned
             from beliefs.listings l join (
                 select unnest($lists) as category, unnest(range(len($lists))) as place) k using (category)
@@ -127,59 +139,55 @@ def prepare_walls(reader: Reader) -> None:
             {"lists": ranked, "sanctions": len(_SANCTIONS)},
         )
 
-    reader.prepare("walls", reader.build_id, fill)
+    reader.share("walls", fill)
 
 
 def _fill_exposed(reader: Reader, subject: Subject) -> None:
-    """Fill `exposed`: per outside counterparty (null: none) its category, is_hub, and micro-dollars in and out."""
     reader.query(
         """create or replace temp table exposed_flows as
-        select counterparty_id as address_id, sum(in_micro_usd) as in_micro_usd, sum(out_micro_usd) as out_micro_usd
-        from flows where not is_spam and not is_internal and not is_venue group by 1"""
+        select side, counterparty_id as address_id, sum(micro_usd) as micro_usd from (
+            select *, unnest([1, -1]) as side, unnest([in_micro_usd, out_micro_usd]) as micro_usd from flows
+            where not is_spam and not is_internal and not is_venue and not is_fee)
+        where micro_usd > 0 group by 1, 2"""
     )
     reader.query(
-        f"""create or replace temp table exposed as
-        select c.category, c.is_hub, f.* from exposed_flows f join (
-            {_categorise(reader, "exposed_flows", "owners", subject.entity_id)}) c
-        on c.address_id is not distinct from f.address_id""",
+        "create or replace temp table exposed as " + _categorise("exposed_flows", "owners", subject.entity_id),
         {"own": subject.entity_id} if subject.entity_id is not None else {},
     )
 
 
-def _measure(reader: Reader, subject: Subject, name: str, side: int) -> Exposure:
-    usd = "in_micro_usd" if side > 0 else "out_micro_usd"
-    direct = {
-        row[0]: (int(row[1]), int(row[2]))
-        for row in reader.query(
-            f"select category, sum({usd}), count(*) from exposed where category is not null and {usd} > 0 group by 1"
-        )
-    }
-    unknown = {
-        bool(row[0]): int(row[1])
-        for row in reader.query(
-            f"select is_hub, sum({usd}) from exposed where category is null and {usd} > 0 group by 1"
-        )
-    }
-    total = sum(micro for micro, _ in direct.values()) + sum(unknown.values())
-    followed, not_followed = _choose_followed(reader, usd)
-    _read_behind(reader, subject, side)
-    indirect, followed_micro, seen_micro = _cut_hair(reader, usd)
+@dataclass(slots=True)
+class _Side:
+    """Micro-dollars of one direction: by category with counterparties, of the unknown, and of those followed."""
+
+    direct: dict[str, tuple[int, int]] = field(default_factory=dict)
+    hub: int = 0
+    unknown: int = 0
+    unknown_count: int = 0
+    followed: int = 0
+    followed_count: int = 0
+    seen: int = 0
+    indirect: dict[str, int] = field(default_factory=dict)
+
+
+def _tell(name: str, side: _Side) -> Exposure:
+    total = sum(micro for micro, _ in side.direct.values()) + side.hub + side.unknown
     unresolved = {
-        "second_hop": seen_micro - sum(indirect.values()),
-        "hub": unknown.get(True, 0),
-        "nothing_seen": followed_micro - seen_micro,
-        "not_followed": unknown.get(False, 0) - followed_micro,
+        "second_hop": side.seen - sum(side.indirect.values()),
+        "hub": side.hub,
+        "nothing_seen": side.followed - side.seen,
+        "not_followed": side.unknown - side.followed,
     }
     rest = sum(unresolved.values())
     return Exposure(
         direction=name,
         total_usd=total / MICRO,
-        rows=_tabulate(direct, indirect, total),
+        rows=_tabulate(side.direct, side.indirect, total),
         unresolved_usd=rest / MICRO,
         unresolved_share=rest / total if total else None,
         unresolved={reason: micro / MICRO for reason, micro in unresolved.items() if micro},
-        followed=followed,
-        not_followed=not_followed,
+        followed=side.followed_count,
+        not_followed=side.unknown_count - side.followed_count,
     )
 
 
@@ -202,70 +210,88 @@ def _tabulate(direct: dict[str, tuple[int, int]], indirect: dict[str, int], tota
     return pa.Table.from_pylist(rows, _ROW)
 
 
-def _choose_followed(reader: Reader, usd: str) -> tuple[int, int]:
-    """Fill `followed(address_id)`: the largest counterparties nobody owns, as far as the work stays bounded."""
-    column = "transfers_in" if usd == "in_micro_usd" else "transfers_out"
+def _fill_followed(reader: Reader) -> None:
+    """Fill `followed(side, address_id, micro_usd, edge)`: the largest counterparties nobody owns, while it is bounded.
+
+    `edge` is the last time that one paid the subject, or the first that it was paid.
+    """
     reader.query(
-        f"""create or replace temp table followed as
-        select address_id, {usd} as micro_usd from (
-            select e.address_id, e.{usd}, sum(coalesce(s.{column}, 0)) over w as work, row_number() over w as place
+        f"""create or replace temp table chosen as
+        select side, address_id, micro_usd from (
+            select e.side, e.address_id, e.micro_usd, row_number() over w as place,
+                sum(coalesce(case when e.side > 0 then s.transfers_in else s.transfers_out end, 0)) over w as work
             from exposed e left join facts.address_stats s using (address_id)
-            where e.category is null and not e.is_hub and e.{usd} > 0
-            window w as (order by e.{usd} desc, e.address_id rows unbounded preceding))
+            where e.category is null and not e.is_hub
+            window w as (partition by e.side order by e.micro_usd desc, e.address_id rows unbounded preceding))
         where place <= {_FOLLOWED} and work <= {_POSTINGS}"""
     )
-    count = int(reader.query("select count(*) from followed")[0][0])
-    wanted = reader.query(f"select count(*) from exposed where category is null and not is_hub and {usd} > 0")[0][0]
-    return count, int(wanted) - count
-
-
-def _read_behind(reader: Reader, subject: Subject, side: int) -> None:
-    """Fill `behind(address_id, category, micro_usd)`: what the followed received before they paid, or sent after."""
-    at, sign, edge = ("max", "<=", "before") if side > 0 else ("min", ">=", "after")
     reader.query(
-        f"""create or replace temp table dealt as
-        select p.counterparty_id as address_id, {at}(p.block_time) as {edge} from moves p
-        where p.direction = {side} and p.counterparty_id in (select address_id from followed) group by 1"""
+        """create or replace temp table followed as
+        select c.side, c.address_id, any_value(c.micro_usd) as micro_usd,
+            case when c.side > 0 then max(p.block_time) else min(p.block_time) end as edge
+        from chosen c join moves p on p.counterparty_id = c.address_id and p.direction = c.side group by 1, 2"""
     )
+
+
+def _read_behind(reader: Reader, subject: Subject) -> None:
+    """Fill `behind(side, followed_id, category, micro_usd)`: what the followed got before they paid, or sent after."""
     reader.query(
-        f"""create or replace temp table behind_moves as
-        select p.address_id as followed_id, p.counterparty_id as address_id, sum(p.value_micro_usd) as micro_usd
-        from facts.postings p join dealt d on d.address_id = p.address_id
-        where p.address_id in (select address_id from followed) and p.direction = {side} and p.value_micro_usd > 0
-            and p.block_time {sign} d.{edge} and p.counterparty_id is distinct from p.address_id
-            and p.asset_id not in (select asset_id from spam_assets)
-            and p.transfer_id not in (
-                select transfer_id from beliefs.transfer_flags where flag in (select unnest($spam)))
-        group by 1, 2""",
+        """create or replace temp table behind_moves as
+        select f.side, p.address_id as followed_id, p.counterparty_id as address_id, p.transfer_id, p.value_micro_usd
+        from facts.postings p join followed f on f.address_id = p.address_id and f.side = p.direction
+        where p.value_micro_usd > 0 and p.counterparty_id is distinct from p.address_id
+            and case when f.side > 0 then p.block_time <= f.edge else p.block_time >= f.edge end
+            and p.asset_id not in (select asset_id from spam_assets)"""
+    )
+    # Flags are very many, and only those of these few transfers are wanted.
+    reader.query(
+        """create or replace temp table behind_sums as
+        select side, followed_id, address_id, sum(value_micro_usd) as micro_usd from behind_moves
+        where transfer_id not in (
+            select f.transfer_id from beliefs.transfer_flags f join behind_moves using (transfer_id)
+            where f.flag in (select unnest($spam)))
+        group by 1, 2, 3""",
         {"spam": list(SPAM_TRANSFER_FLAGS)},
     )
-    reader.query("create or replace temp table behind_ids as select distinct address_id from behind_moves")
-    fill_owners(reader, "select address_id from behind_ids", subject.tier, table="behind_owners")
+    fill_owners(reader, "select address_id from behind_sums", subject.tier, table="behind_owners")
     reader.query(
         f"""create or replace temp table behind as
-        select b.followed_id as address_id,
-            case when b.address_id in (select address_id from members) then 'own_funds' else c.category end as category,
-            sum(b.micro_usd) as micro_usd
-        from behind_moves b join ({_categorise(reader, "behind_ids", "behind_owners", subject.entity_id)}) c
-            on c.address_id is not distinct from b.address_id
-        group by 1, 2""",
+        select side, followed_id,
+            case when address_id in (select address_id from members) then 'own_funds' else category end as category,
+            sum(micro_usd) as micro_usd
+        from ({_categorise("behind_sums", "behind_owners", subject.entity_id)}) group by 1, 2, 3""",
         {"own": subject.entity_id} if subject.entity_id is not None else {},
     )
 
 
-def _cut_hair(reader: Reader, usd: str) -> tuple[dict[str, int], int, int]:
-    """Return {category: micro-dollars} of the indirect part, what all followed moved, and what the seen ones did.
+def _cut_hair(reader: Reader) -> dict[int, _Side]:
+    """Return the sums of each side; what stands behind a counterparty stands for it, each category in proportion.
 
     Rounded down per counterparty and category; what rounding leaves is unresolved.
     """
-    rows = reader.query(
-        """with seen as (select address_id, sum(micro_usd) as total from behind group by 1)
-        select b.category, sum(f.micro_usd::hugeint * b.micro_usd::hugeint // s.total::hugeint)
-        from behind b join seen s using (address_id) join followed f using (address_id)
-        where b.category is not null group by 1"""
-    )
-    sums = reader.query(
-        """select coalesce(sum(micro_usd), 0),
-            coalesce(sum(micro_usd) filter (address_id in (select address_id from behind)), 0) from followed"""
-    )[0]
-    return {str(row[0]): int(row[1]) for row in rows}, int(sums[0]), int(sums[1])
+    sides = {side: _Side() for side in SIDES.values()}
+    for number, category, is_hub, micro, count in reader.query(
+        "select side, category, is_hub and category is null, sum(micro_usd), count(*) from exposed group by 1, 2, 3"
+    ):
+        side = sides[number]
+        if category is not None:
+            side.direct[category] = (int(micro), int(count))
+        elif is_hub:
+            side.hub = int(micro)
+        else:
+            side.unknown, side.unknown_count = int(micro), int(count)
+    for number, micro, count, seen in reader.query(
+        """select f.side, sum(f.micro_usd), count(*), coalesce(sum(f.micro_usd) filter (s.followed_id is not null), 0)
+        from followed f left join (select distinct side, followed_id from behind) s
+            on s.side = f.side and s.followed_id = f.address_id group by 1"""
+    ):
+        sides[number].followed, sides[number].followed_count, sides[number].seen = int(micro), int(count), int(seen)
+    for number, category, micro in reader.query(
+        """with seen as (select side, followed_id, sum(micro_usd) as total from behind group by 1, 2)
+        select b.side, b.category, sum(f.micro_usd::hugeint * b.micro_usd::hugeint // s.total::hugeint)
+        from behind b join seen s using (side, followed_id)
+            join followed f on f.side = b.side and f.address_id = b.followed_id
+        where b.category is not null group by 1, 2"""
+    ):
+        sides[number].indirect[str(category)] = int(micro)
+    return sides

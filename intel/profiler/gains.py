@@ -20,6 +20,7 @@ Flags = npt.NDArray[np.bool_]
 CLASS = {name: code for code, name in enumerate(CLASSES)}
 INCOME = ("airdrop", "reward")
 CARRIES = ("lending", "liquidity")
+LARGEST_USD = 2**60  # micro-dollars that a pool may move altogether, a trillion USD: only a wrong price says more
 BRIDGE_HOURS, BRIDGE_LOSS = 24, 0.01  # a bridge pays out within a day, less one percent at most
 
 
@@ -29,7 +30,7 @@ class Flow:
 
     event_id, class_code (place in CLASSES), asset_id, time (microseconds since 1970), first_id (first transfer of the
     transaction), is_swapped (leg of a swap whose two sides have one value; the legs of any other swap are received and
-    sent). `pools` names the pools by number; `too_large` counts legs that no lot can hold.
+    sent). `pools` names the pools by number; `too_large` counts legs left out: no lot, or no sum of USD, can hold them.
     """
 
     movements: Movements
@@ -48,24 +49,24 @@ def read_flow(reader: Reader, subject: Subject, window: Window) -> Flow:
     gather_events(reader, subject, Window(None, window.until))
     # Half of what a pool can hold: the check adds up floats, and a pool without its largest legs would tell nonsense.
     reader.query(
-        f"""create or replace temp table huge_pools as select pool, count(*) as legs from event_legs where net <> 0
-        group by 1 having sum(abs(net)::double) >= {LARGEST / 2}"""
+        f"""create or replace temp table flow_pools as select pool, row_number() over (order by pool) - 1 as number,
+            count(*) filter (net <> 0) as legs, coalesce(sum(abs(net)::double), 0) >= {LARGEST / 2}
+                or coalesce(sum(micro_usd::double), 0) >= {LARGEST_USD} as is_huge
+        from event_legs group by 1"""
     )
-    too_large = reader.query("select coalesce(sum(legs), 0) from huge_pools")[0][0]
+    named = reader.query("select pool, legs, is_huge from flow_pools order by number")
     table = reader.arrow(
-        f"""with numbered as (select distinct pool from event_legs)
-        select l.event_id, l.class, p.number as pool, l.asset_id, epoch_us(l.block_time) as time, l.first_id,
+        f"""select l.event_id, l.class, p.number as pool, l.asset_id, epoch_us(l.block_time) as time, l.first_id,
             l.net > 0 as is_in, (abs(l.net) // {LIMB})::bigint as high, (abs(l.net) % {LIMB})::bigint as low,
             coalesce(l.micro_usd, 0) as micro_usd, l.micro_usd is not null as is_priced
-        from event_legs l
-        join (select pool, row_number() over (order by pool) - 1 as number from numbered) p using (pool)
-        where l.net <> 0 and l.pool not in (select pool from huge_pools)
+        from event_legs l join flow_pools p using (pool)
+        where l.net <> 0 and not p.is_huge
         order by l.event_id, l.class, p.number, l.net"""
     )
-    pools = tuple(str(row[0]) for row in reader.query("select distinct pool from event_legs order by 1"))
     columns = {name: table[name].to_numpy() for name in table.column_names if name != "class"}
     codes = np.array([CLASS[name] for name in table["class"].to_pylist()], dtype=np.int64)
-    return arrange_flow(columns, codes, pools, int(too_large))
+    too_large = sum(int(legs) for _, legs, is_huge in named if is_huge)
+    return arrange_flow(columns, codes, tuple(str(row[0]) for row in named), too_large)
 
 
 def arrange_flow(columns: dict[str, npt.NDArray[np.generic]], codes: Ints, pools: tuple[str, ...], lost: int) -> Flow:

@@ -42,19 +42,28 @@ def _query(window: Window) -> str:
 
 
 def prepare_known_assets(reader: Reader, window: Window) -> None:
-    """Make the thread's `known_assets`: flags and last price of every asset that has some, at the window's end.
+    """Make `known_assets`: flags and last price of every asset that has some, at the window's end.
 
     Columns: asset_id, as_of, price_date, price_usd, is_doubtful, flags, is_spam.
     """
     prepare_spam_assets(reader)
-    reader.prepare("known_assets", window.until, lambda: _fill_known_assets(reader, window))
+    reader.share("known_assets", lambda: _fill_known_assets(reader, ALWAYS, "table known_assets"))
+    reader.prepare("known_assets", window.until, lambda: _choose_known_assets(reader, window))
 
 
-def _fill_known_assets(reader: Reader, window: Window) -> None:
+def _choose_known_assets(reader: Reader, window: Window) -> None:
+    """Let the thread see the prices of now, which are shared, or those of an earlier day before them."""
+    if window.until is None:
+        reader.query("drop table if exists temp.known_assets")
+    else:
+        _fill_known_assets(reader, window, "temp table known_assets")
+
+
+def _fill_known_assets(reader: Reader, window: Window, table: str) -> None:
     seen = last_seen_by_chain(reader)
     last = None if window.until is None else window.until - timedelta(microseconds=1)
     reader.query(
-        """create or replace temp table known_assets as
+        f"""create or replace {table} as
         with ends as (select unnest($chains::varchar[]) as chain, unnest($as_of::timestamp[]) as as_of),
         priced as (
             select p.asset_id, any_value(e.as_of) as as_of, max(p.date) as price_date,

@@ -55,12 +55,6 @@ def list_listings(reader: Reader, subject: Subject) -> list[dict[str, Any]]:
     )
 
 
-def count_labels(reader: Reader, subject: Subject) -> int:
-    """Return how many claims there are in all."""
-    condition, params = _claims_of(subject)
-    return int(reader.query(f"select count(*) from beliefs.labels l where {condition}", params)[0][0])
-
-
 def _claims_of(subject: Subject) -> tuple[str, dict[str, object]]:
     if subject.kind == "entity":
         return _OF_ENTITY, {"entity_id": subject.entity_id}

@@ -68,13 +68,6 @@ class Matched:
     left: Ints
 
 
-def split_quantity(quantity: int) -> tuple[int, int]:
-    """Return the two limbs of a quantity; raises BadInput for one that no pool can hold."""
-    if not 0 <= quantity < LARGEST:
-        raise BadInput(f"{quantity} base units are no quantity of a lot", "oversize assets have no PnL")
-    return divmod(quantity, LIMB)
-
-
 def join_quantity(high: int, low: int) -> int:
     """Return the exact quantity of two limbs."""
     return int(high) * LIMB + int(low)

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from intel.model import Profile, Subject
-from intel.profiler.counterparties import By
-from intel.profiler.coverage import last_seen_by_chain
-from intel.profiler.exposure import UNRESOLVED, Exposure
+from intel.model import SYSTEM_ADDRESSES, Profile, Subject
+from intel.profiler.exposure import SIDES, UNRESOLVED, Exposure, gather_exposed
 from intel.profiler.postings import Window
 from intel.profiler.sheets import add_up, sheet_counterparties
 from intel.store.reader import Reader
@@ -28,20 +24,6 @@ _COMMON = pa.schema({
     "left_out_usd": pa.float64(), "right_in_usd": pa.float64(), "right_out_usd": pa.float64(),
     "entity_id": pa.string(), "address": pa.string(),
 })  # fmt: skip
-
-
-def sheet_new_counterparties(
-    reader: Reader, subject: Subject, window: Window, *, by: By = "entity", days: int = 30
-) -> pa.Table:
-    """Return the counterparties first dealt with in the last `days` of the window, largest turnover first."""
-    seen = max(last_seen_by_chain(reader).values(), default=None)
-    end = window.until if seen is None else min(seen, window.until or seen)
-    whole = sheet_counterparties(reader, subject, Window(None, window.until), by=by)
-    if end is None:
-        return whole.slice(0, 0)
-    return whole.filter(
-        pc.greater_equal(whole["first_time"], pa.scalar(end - timedelta(days=days), pa.timestamp("us")))
-    )
 
 
 def draw_exposure(found: Mapping[str, Exposure]) -> pa.Table:
@@ -67,7 +49,7 @@ def sheet_exposure(side: Exposure) -> pa.Table:
         for how in ("direct", "indirect"):
             if row[f"{how}_usd"]:
                 count = row["addresses"] if how == "direct" else None
-                rows.append((row["category"].replace("_", " "), how, row[f"{how}_usd"], None, count))
+                rows.append((row["category"], how, row[f"{how}_usd"], None, count))
     rows += [("unresolved", "unresolved", usd, UNRESOLVED[why], None) for why, usd in side.unresolved.items()]
     total = side.total_usd
     told = [
@@ -76,6 +58,30 @@ def sheet_exposure(side: Exposure) -> pa.Table:
         for category, how, usd, note, count in rows
     ]  # fmt: skip
     return pa.Table.from_pylist(told, _PART)
+
+
+def sheet_exposed(reader: Reader, subject: Subject, window: Window, direction: str, category: str | None) -> pa.Table:
+    """Return the counterparties behind a part of an exposure (`incoming` or `outgoing`), the largest USD first.
+
+    `category` None means those nobody is known to own: what is indirect and what is unresolved lies behind them.
+    """
+    gather_exposed(reader, subject, window)
+    return reader.arrow(
+        """select coalesce(o.name, s.name, a.address, 'nobody: minted, burnt or a reward') as who,
+            case when o.visibility = 'private' then 'private' when s.name is not null then 'system'
+                else coalesce(o.status, 'unknown') end as status,
+            e.micro_usd::double / 1e6 as usd, a.address, a.chain, o.entity_id
+        from exposed e left join facts.addresses a using (address_id) left join owners o using (address_id)
+            left join (select unnest($system) as address, unnest($names) as name) s on s.address = a.address
+        where e.side = $side and e.category is not distinct from $category
+        order by e.micro_usd desc, e.address_id nulls last""",
+        {
+            "side": SIDES[direction],
+            "category": category,
+            "system": list(SYSTEM_ADDRESSES),
+            "names": list(SYSTEM_ADDRESSES.values()),
+        },
+    )
 
 
 def draw_sides(over_time: pa.Table) -> pa.Table:

@@ -6,16 +6,18 @@ import pyarrow as pa
 
 from intel.model import Subject
 from intel.profiler.counterparties import By
-from intel.profiler.postings import Window, gather_flows
+from intel.profiler.postings import FEE, Window, gather_flows
 from intel.profiler.tokens import Token, gather_token
 from intel.store.reader import Reader
 
 _SUMS = """coalesce(sum(p.value_micro_usd) filter (p.direction > 0), 0)::double / 1e6 as in_usd,
         coalesce(sum(p.value_micro_usd) filter (p.direction < 0), 0)::double / 1e6 as out_usd,
+        coalesce(sum(p.value_micro_usd * p.direction), 0)::double / 1e6 as net_usd,
         count(*) filter (p.direction > 0) as transfers_in, count(*) filter (p.direction < 0) as transfers_out,
         count(*) - count(p.value_micro_usd) as unpriced,
         min(p.block_time) as first_time, max(p.block_time) as last_time"""
-_COUNTED = """p.counterparty_id is not null and p.counterparty_id not in (select address_id from members)
+_COUNTED = f"""p.kind_code <> {FEE} and p.counterparty_id is not null
+        and p.counterparty_id not in (select address_id from members)
         and p.asset_id not in (select asset_id from spam_assets)
         and p.transfer_id not in (select transfer_id from spam_transfers)"""
 _LARGEST_FIRST = "in_usd + out_usd desc, transfers_in + transfers_out desc"
@@ -40,8 +42,8 @@ def tabulate_partners_in_token(
             where {_COUNTED} and p.asset_id in (select asset_id from token_assets) group by 1, 2)
         select coalesce({"s.name, s.entity_id, " if by == "entity" else ""}a.address) as who, s.name,
             case when s.visibility = 'private' then 'private' else s.status end as status, s.category, s.in_usd,
-            s.out_usd, s.transfers_in, s.transfers_out, s.unpriced, s.first_time, s.last_time, a.address, s.addresses,
-            s.entity_id, a.chain
+            s.out_usd, s.net_usd, s.transfers_in, s.transfers_out, s.unpriced, s.first_time, s.last_time, a.address,
+            s.addresses, s.entity_id, a.chain
         from sums s left join facts.addresses a on a.address_id = s.party_id
         order by {_LARGEST_FIRST}, who limit $limit""",
         {"limit": 2**62 if limit is None else limit},

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from intel.model import MICRO, Subject
 from intel.profiler.coverage import last_seen_by_chain
-from intel.profiler.gains import CLASS, INCOME, Flow, read_flow
+from intel.profiler.gains import CLASS, INCOME, LARGEST_USD, Flow, read_flow
 from intel.profiler.lots import (
     ACQUIRE,
     CARRY_IN,
@@ -30,6 +30,7 @@ from intel.store.reader import Reader
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 FEE = CLASS["fee"]
 DEFAULT: Method = "average"
@@ -37,10 +38,12 @@ DEFAULT: Method = "average"
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """Prices at one moment, per pool: micro-dollars per unit of the pool, NaN where there is none, and their day."""
+    """Prices at one moment, per pool: micro-dollars per unit of the pool, NaN where there is none, day, source."""
 
     micro_usd: Floats
     days: tuple[Any, ...]
+    sources: tuple[str | None, ...]
+    is_stale: Flags  # older than the day before
 
 
 def compute_pnl(
@@ -51,6 +54,7 @@ def compute_pnl(
     total = realized + income - fees + unrealized = value at the end - value before - received + sent, the same for
     every method. Disposals whose basis nobody saw stand apart in `unknown_basis_usd` and in no sum. What has no price
     counts at its average cost, whatever the method: any other choice would make the total depend on the method.
+    `unpriced_usd` is what left so, `stale_usd` what is held at a price older than a day.
     """
     check_method(method)
     flow = read_flow(reader, subject, window)
@@ -64,7 +68,8 @@ def compute_pnl(
         **_in_usd(chosen.totals),
         "by_token": _list_tokens(reader, flow, chosen, ends[0]),
         "by_method": {name: _in_usd(item.totals) for name, item in summed.items()},
-        **_describe_basis(reader, subject, flow),
+        "stale_usd": sum(chosen.by_pool["value"][ends[0].is_stale & ~np.isnan(ends[0].micro_usd)].tolist()) / MICRO,
+        **_describe_basis(reader, subject, flow, ends[0]),
     }
 
 
@@ -87,10 +92,8 @@ def _sum_up(flow: Flow, matched: Matched, since: int, ends: tuple[Worth, Worth],
     moved = flow.movements
     count = len(flow.pools)
     inside, kind = flow.time >= since, moved.kind
-    stranded = _find_stranded(flow, matched)
-    out, enters = (kind == DISPOSE) | stranded, kind == ACQUIRE
-    is_priced = moved.is_priced & ~stranded
-    proceeds = np.where(is_priced, matched.proceeds, average.basis)
+    out, is_priced, proceeds = settle_disposals(flow, matched, average)
+    enters = kind == ACQUIRE
     income = np.isin(flow.class_code, [CLASS[name] for name in INCOME])
     fee = flow.class_code == FEE
     swap = flow.is_swapped
@@ -105,6 +108,7 @@ def _sum_up(flow: Flow, matched: Matched, since: int, ends: tuple[Worth, Worth],
         "received": (inside & ((enters & ~income & ~swap) | (out & swap)), np.where(out, unknown, matched.basis)),
         "sent": (out & inside & ~dealing, proceeds),
         "unknown_basis": (out & inside, unknown),
+        "unpriced": (out & inside & ~is_priced, proceeds),
     }
     by_pool = {name: _add_by_pool(moved.pool[rows], values[rows], count) for name, (rows, values) in parts.items()}
     now = _value_held(flow, (matched, average), np.ones(len(kind), dtype=np.bool_), ends[0])
@@ -116,16 +120,26 @@ def _sum_up(flow: Flow, matched: Matched, since: int, ends: tuple[Worth, Worth],
         "unrealized": now[0] - now[1] - before[0] + before[1],
     }
     by_pool["total"] = by_pool["realized"] + by_pool["income"] - by_pool["fees"] + by_pool["unrealized"]
-    return _Sums({name: int(values.sum()) for name, values in by_pool.items()}, by_pool, now[2])
+    return _Sums({name: sum(values.tolist()) for name, values in by_pool.items()}, by_pool, now[2])
 
 
-def _find_stranded(flow: Flow, matched: Matched) -> npt.NDArray[np.bool_]:
+def settle_disposals(flow: Flow, matched: Matched, average: Matched) -> tuple[Flags, Flags, Ints]:
+    """Return per leg: is it a disposal, has it a price, and its proceeds, micro-dollars of what had a known cost.
+
+    Disposals are also what lenders and pools took for good. What has no price counts at its average cost.
+    """
+    stranded = _find_stranded(flow, matched)
+    is_priced = flow.movements.is_priced & ~stranded
+    return (flow.movements.kind == DISPOSE) | stranded, is_priced, np.where(is_priced, matched.proceeds, average.basis)
+
+
+def _find_stranded(flow: Flow, matched: Matched) -> Flags:
     """Return which legs took a cost away that no leg of the same event could take over: it left the subject."""
     moved = flow.movements
     arrives = (moved.kind == CARRY_IN) & ((matched.known_high > 0) | (matched.known_low > 0))
     is_met = np.zeros(int(moved.group.max(initial=-1)) + 1, dtype=np.bool_)
     is_met[moved.group[arrives]] = True
-    stranded: npt.NDArray[np.bool_] = moved.kind == CARRY_OUT
+    stranded: Flags = moved.kind == CARRY_OUT
     stranded[stranded] = ~is_met[moved.group[stranded]]
     return stranded
 
@@ -136,12 +150,10 @@ def _add_by_pool(pool: Ints, values: Ints, count: int) -> Ints:
     return sums
 
 
-def _value_held(
-    flow: Flow, found: tuple[Matched, Matched], rows: npt.NDArray[np.bool_], worth: Worth
-) -> tuple[Ints, Ints, Floats]:
+def _value_held(flow: Flow, found: tuple[Matched, Matched], rows: Flags, worth: Worth) -> tuple[Ints, Ints, Floats]:
     """Value, cost and units of what is held with a known cost after the movements `rows`, by pool.
 
-    `found` is the method and `average`: a pool without a price is worth its average cost until it is sold.
+    `found` is the method and `average`: a pool without a price, or with an absurd one, is worth its average cost.
     """
     matched, average = found
     kind, pool, count = flow.movements.kind, flow.movements.pool, len(flow.pools)
@@ -152,8 +164,11 @@ def _value_held(
     upper, lower = np.divmod(matched.known_low, 10**9)
     for digits, weight in ((matched.known_high, 1e18), (upper, 1e9), (lower, 1.0)):
         units += _add_by_pool(pool[rows], (sign * digits)[rows], count) * weight
-    price = np.nan_to_num(worth.micro_usd, nan=0.0)
-    value = np.where(np.isnan(worth.micro_usd), average_cost, np.rint(units * price).astype(np.int64))
+    has_price = np.isfinite(worth.micro_usd)
+    with np.errstate(over="ignore"):
+        worths = np.rint(units * np.where(has_price, worth.micro_usd, 0.0))
+    is_told = has_price & (np.abs(worths) < LARGEST_USD)
+    value = np.where(is_told, np.where(is_told, worths, 0).astype(np.int64), average_cost)
     return value, cost, units
 
 
@@ -164,15 +179,22 @@ def read_worth(reader: Reader, flow: Flow, moment: datetime | None) -> Worth:
     reader.load("wanted_pools", pa.table({"pool": pa.array(flow.pools, pa.string())}))
     rows = reader.query(
         """select w.pool, arg_max(p.usd * 1e6 / pow(10::double, a.decimals) / k.scale::double, (p.date, -p.asset_id)),
-            max(p.date)
+            max(p.date), arg_max(p.source, (p.date, -p.asset_id))
         from wanted_pools w join asset_pools k using (pool) join facts.assets a using (asset_id)
         join facts.asset_prices p using (asset_id)
         where p.date <= $last::date and a.decimals is not null group by 1""",
         {"last": last},
     )
-    found = {str(pool): (float(price), day) for pool, price, day in rows}
-    prices = np.array([found.get(pool, (np.nan, None))[0] for pool in flow.pools], dtype=np.float64)
-    return Worth(prices, tuple(found.get(pool, (None, None))[1] for pool in flow.pools))
+    found = {str(pool): (float(price), day, source) for pool, price, day, source in rows}
+    told = [found.get(pool, (np.nan, None, None)) for pool in flow.pools]
+    prices = np.array([price for price, _, _ in told], dtype=np.float64)
+    is_stale = [last is None or day is None or (last.date() - day).days > 1 for _, day, _ in told]
+    return Worth(
+        prices,
+        tuple(day for _, day, _ in told),
+        tuple(source for *_, source in told),
+        np.array(is_stale, dtype=np.bool_),
+    )
 
 
 def _list_tokens(reader: Reader, flow: Flow, sums: _Sums, worth: Worth) -> list[dict[str, Any]]:
@@ -188,6 +210,8 @@ def _list_tokens(reader: Reader, flow: Flow, sums: _Sums, worth: Worth) -> list[
             "price_usd": None if np.isnan(worth.micro_usd[number])
             else float(worth.micro_usd[number] * 10 ** told["decimals"] / MICRO),
             "price_date": worth.days[number],
+            "price_source": worth.sources[number],
+            "is_stale": bool(worth.is_stale[number]) if worth.days[number] else None,
             **figures,
         })  # fmt: skip
     return sorted(rows, key=lambda row: (-abs(row["total_usd"]), -row["value_usd"], str(row["symbol"])))
@@ -203,9 +227,10 @@ def _name_pools(reader: Reader) -> dict[str, dict[str, Any]]:
     return {row["pool"]: row | ({} if row["pool"].startswith("asset ") else {"symbol": row["pool"]}) for row in rows}
 
 
-def _describe_basis(reader: Reader, subject: Subject, flow: Flow) -> dict[str, Any]:
+def _describe_basis(reader: Reader, subject: Subject, flow: Flow, worth: Worth) -> dict[str, Any]:
     """What the figures rest on: build, members, and how much of what moved has a price."""
     moved = flow.movements
+    sources = ", ".join(sorted({source for source in worth.sources if source}))
     return {
         "build": reader.build_id,
         "tier": subject.tier,
@@ -213,7 +238,7 @@ def _describe_basis(reader: Reader, subject: Subject, flow: Flow) -> dict[str, A
         "membership_hash": hash_members(reader, subject),
         "events": int(flow.event_id.max()) + 1 if len(flow.event_id) else 0,
         "priced_share": round(float(moved.is_priced.mean()), 4) if len(moved.is_priced) else None,
-        "price_source": "daily USD prices of the store; a price is at most one day older than the transfer",
+        "price_source": f"daily USD prices{' of ' * bool(sources)}{sources}: of the transfer's day, or the one before",
         "too_large": flow.too_large,
     }
 

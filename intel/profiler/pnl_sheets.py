@@ -15,6 +15,7 @@ FIGURES: Mapping[str, tuple[str, str]] = {
     "unrealized": ("Unrealised", "Value less cost of what is held, against the start of the period."),
     "total": ("Total", "Realised + income − fees + unrealised; the same by every method."),
     "unknown_basis": ("Unknown basis", "Proceeds of what was never seen coming in: in no sum above."),
+    "unpriced": ("Without a price", "What left without a price: it counts at its average cost, so as no gain by that."),
     "received": ("Received", "Came from outside: no gain, it enters at its value."),
     "sent": ("Sent", "Went outside, at its value."),
     "value": ("Value", "What is held with a known cost, at the last price."),
@@ -25,7 +26,8 @@ _TOKEN = pa.schema({
     "symbol": pa.string(), "total_usd": pa.float64(), "realized_usd": pa.float64(), "unrealized_usd": pa.float64(),
     "income_usd": pa.float64(), "fees_usd": pa.float64(), "unknown_basis_usd": pa.float64(),
     "amount": pa.string(), "value_usd": pa.float64(), "cost_usd": pa.float64(), "price_usd": pa.float64(),
-    "price_date": pa.date32(), "chain": pa.string(), "token": pa.string(),
+    "price_date": pa.date32(), "price_source": pa.string(), "is_stale": pa.bool_(),
+    "chain": pa.string(), "token": pa.string(),
 })  # fmt: skip
 _METHOD = pa.schema({"method": pa.string(), **{f"{name}_usd": pa.float64() for name in FIGURES}})
 _LOT = pa.schema({

@@ -40,6 +40,8 @@ def build_profile(
     chains = list_chains(reader, subject)
     is_custodial = bool(entity and entity["is_custodial"]) or bool(role and role["name"] in CUSTODIAL_ROLES)
     holdings = tuple(list_holdings(reader, subject, window))
+    is_list = entity is not None and subject.kind == "entity" and entity["kind"] == "list"
+    moves = 0 if is_custodial or is_list else _count_moves(reader, subject)
     judgements, warning = list_judgements_about(reader, [subject])
     profile = Profile(
         subject=_describe_subject(subject),
@@ -50,7 +52,7 @@ def build_profile(
         holdings_title=name_holdings(reader, chains, window, is_custodial=is_custodial),
         counterparties=tuple(rank_counterparties(reader, subject, window, limit=counterparties)),
         exchange_usage=tuple(list_exchange_usage(reader, subject, window)),
-        pnl=None if is_custodial or not subject.address_ids else compute_pnl(reader, subject, window, method=method),
+        pnl=compute_pnl(reader, subject, window, method=method) if 0 < moves <= PNL_MOVES else None,
         activity=summarise_activity(reader, subject, window),
         evidence=tuple(list_evidence(reader, subject, limit=evidence)),
         coverage={"since": window.since, "until": window.until, **describe_coverage(reader, chains)},
@@ -59,6 +61,7 @@ def build_profile(
         extra={
             **count_moves(reader, subject, window),
             "is_custodial": is_custodial,
+            "is_too_large": moves > PNL_MOVES,
             "venues": tuple(rank_counterparties(reader, subject, window, limit=counterparties, venues=True)),
             "listings": list_listings(reader, subject),
             "judgements": judgements,
@@ -68,7 +71,17 @@ def build_profile(
     return replace(profile, caveats=tuple(caveats))
 
 
+def _count_moves(reader: Reader, subject: Subject) -> int:
+    gather_members(reader, subject)
+    rows = reader.query(
+        """select coalesce(sum(transfers_in + transfers_out), 0)::bigint from facts.address_assets
+        where address_id in (select address_id from members)"""
+    )
+    return int(rows[0][0])
+
+
 CUSTODIAL_ROLES = ("exchange", "custodian")
+PNL_MOVES = 4_000_000  # more are netted and matched in minutes: the profile leaves PnL out, and says so
 
 
 def describe_entity(reader: Reader, subject: Subject) -> dict[str, Any] | None:
@@ -134,15 +147,19 @@ def _count_addresses(reader: Reader, subject: Subject) -> int:
 
 
 def describe_role(reader: Reader, subject: Subject) -> dict[str, Any] | None:
-    """Return {name, probability, basis}: the likeliest role; None for an entity, and where none is known."""
+    """Return {name, probability, basis, is_predicted, explanation}: what is known, else the likeliest prediction.
+
+    None for an entity, and where nothing is known or predicted.
+    """
     if subject.kind == "entity" or not subject.address_ids:
         return None
-    rows = reader.query(
-        """select role, probability, basis from beliefs.roles where address_id in (select unnest($ids))
-        order by probability desc nulls last, role limit 1""",
+    rows = reader.records(
+        """select role as name, probability, basis, starts_with(basis, 'model ') as is_predicted, explanation
+        from beliefs.roles where address_id in (select unnest($ids))
+        order by is_predicted, probability desc nulls last, role limit 1""",
         {"ids": list(subject.address_ids)},
     )
-    return {"name": rows[0][0], "probability": rows[0][1], "basis": rows[0][2]} if rows else None
+    return rows[0] if rows else None
 
 
 def list_chains(reader: Reader, subject: Subject) -> list[str]:

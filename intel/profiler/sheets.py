@@ -28,8 +28,9 @@ _CHARTED = 6  # exchanges with a colour of their own; the rest is one
 
 _TIME = pa.timestamp("us")
 _HOLDING = pa.schema({
-    "symbol": pa.string(), "amount": pa.string(), "value_usd": pa.float64(), "price_date": pa.date32(),
-    "chain": pa.string(), "token": pa.string(), "token_id": pa.string(), "decimals": pa.int32(), "flags": pa.string(),
+    "symbol": pa.string(), "amount": pa.string(), "value_usd": pa.float64(), "share": pa.float64(),
+    "price_date": pa.date32(), "chain": pa.string(), "token": pa.string(), "token_id": pa.string(),
+    "decimals": pa.int32(), "flags": pa.string(),
 })  # fmt: skip
 _USAGE = pa.schema({
     "name": pa.string(), "exchange": pa.string(), "deposits": pa.int64(), "deposited_usd": pa.float64(),
@@ -69,12 +70,20 @@ _RANGE = pa.schema({
 
 
 def sheet_holdings(reader: Reader, subject: Subject, window: Window = ALWAYS, *, limit: int | None = None) -> pa.Table:
-    """Return the holdings, largest USD first; the amount is exact text (null: oversize, never summed)."""
+    """Return the holdings, largest USD first; the amount is exact text (null: oversize, never summed).
+
+    `share` is of what all priced holdings that are no spam are worth; null where that is nothing, or less.
+    """
+    held = list_holdings(reader, subject, window, limit=limit)
+    # What has a price stands first: only where the last row has one may others with a price follow.
+    is_whole = limit is None or len(held) < limit or held[-1].value_usd is None
+    worth = add_up(held if is_whole else list_holdings(reader, subject, window, limit=None)) or 0.0
     rows = [
         {
             "symbol": item.symbol,
             "amount": None if item.amount is None else format(item.amount, "f"),
             "value_usd": item.value_usd,
+            "share": item.value_usd / worth if item.value_usd and worth > 0 and "spam" not in item.flags else None,
             "price_date": item.price_date,
             "chain": item.chain,
             "token": item.token or "native",
@@ -82,7 +91,7 @@ def sheet_holdings(reader: Reader, subject: Subject, window: Window = ALWAYS, *,
             "decimals": item.decimals,
             "flags": ", ".join(flag.replace("_", " ") for flag in item.flags),
         }
-        for item in list_holdings(reader, subject, window, limit=limit)
+        for item in held
     ]
     return pa.Table.from_pylist(rows, _HOLDING)
 
@@ -107,6 +116,7 @@ def sheet_counterparties(
         "category": table["category"],
         "in_usd": _to_dollars(table["in_micro_usd"]),
         "out_usd": _to_dollars(table["out_micro_usd"]),
+        "net_usd": pc.subtract(_to_dollars(table["in_micro_usd"]), _to_dollars(table["out_micro_usd"])),
         "transfers_in": table["transfers_in"],
         "transfers_out": table["transfers_out"],
         "unpriced": table["unpriced"],
@@ -116,6 +126,7 @@ def sheet_counterparties(
         "addresses": table["addresses"],
         "entity_id": table["entity_id"],
         "chain": table["chain"],
+        "is_venue": table["is_venue"],
     }
     return pa.table(columns)
 

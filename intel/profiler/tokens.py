@@ -11,13 +11,11 @@ import numpy as np
 import pyarrow as pa
 
 from intel.errors import AmbiguousSubject, UnknownSubject, UsageError
-from intel.model import MICRO, SYSTEM_ADDRESSES, Tier
+from intel.model import SYSTEM_ADDRESSES, Tier
 from intel.profiler.coverage import last_seen_by_chain
 from intel.profiler.holdings import scale_amount
 from intel.profiler.postings import (
     ALWAYS,
-    EXCHANGE_CATEGORIES,
-    SPAM_TRANSFER_FLAGS,
     Window,
     fill_owners,
     name_addresses,
@@ -26,6 +24,7 @@ from intel.sources.chains import resolve_chain
 from intel.store.reader import Reader
 
 By = Literal["address", "entity"]
+BY: tuple[By, ...] = ("address", "entity")
 Step = Literal["day", "week", "month"]
 STEPS = ("day", "week", "month")
 
@@ -36,12 +35,6 @@ _HOLDER = pa.schema({
     "who": pa.string(), "name": pa.string(), "status": pa.string(), "category": pa.string(), "amount": pa.string(),
     "usd": pa.float64(), "share": pa.float64(), "addresses": pa.int64(), "role": pa.string(), "address": pa.string(),
     "entity_id": pa.string(), "chain": pa.string(),
-})  # fmt: skip
-_FLOW = pa.schema({
-    "sender": pa.string(), "receiver": pa.string(), "amount": pa.string(), "usd": pa.float64(),
-    "transfers": pa.int64(), "unpriced": pa.int64(), "sender_category": pa.string(), "receiver_category": pa.string(),
-    "sender_entity": pa.string(), "receiver_entity": pa.string(), "sender_address": pa.string(),
-    "receiver_address": pa.string(), "first_time": pa.timestamp("us"), "last_time": pa.timestamp("us"),
 })  # fmt: skip
 
 
@@ -133,7 +126,10 @@ def gather_token(reader: Reader, token: Token) -> None:
 
 
 def _gather_holders(reader: Reader, token: Token, tier: Tier, window: Window) -> None:
-    """Fill `token_holders(address_id, net_raw)`, non-zero, at the window's end, and `token_owners`."""
+    """Fill `token_holders(address_id, net_raw)`, non-zero, at the window's end, and `token_owners`.
+
+    `token_positive` are those above zero, without the burnt and null addresses.
+    """
     gather_token(reader, token)
 
     def fill() -> None:
@@ -151,18 +147,30 @@ def _gather_holders(reader: Reader, token: Token, tier: Tier, window: Window) ->
                 group by 1 having net_raw <> 0""",
                 {"until": window.until},
             )
+        # By the few ids of the system addresses: the text of a million holders takes a second to look up.
+        reader.query(
+            """create or replace temp table token_positive as select * from token_holders
+            where net_raw > 0 and address_id not in (
+                select address_id from facts.address_lookup where address in (select unnest($system)))""",
+            {"system": list(SYSTEM_ADDRESSES)},
+        )
         fill_owners(reader, "select address_id from token_holders", tier, table="token_owners")
 
     reader.prepare("token_holders", (token.chain, token.token, tier, window.until), fill)
 
 
-# By the few ids of the system addresses: the text of a million holders takes a second to look up.
-_IS_HELD = """h.address_id not in (
-    select address_id from facts.address_lookup where address in (select unnest($system)))"""
-_HOLDERS: dict[By, str] = {
-    "address": "h.address_id",
-    "entity": "o.entity_id, case when o.entity_id is null then h.address_id end",
-}
+def _sum_by(by: By, table: str) -> str:
+    """Return SQL of entity_id (null: nobody owns it), first_id, addresses, net_raw of each holder in `table`.
+
+    Only what somebody owns is grouped; names are looked up for the rows that are shown.
+    """
+    alone = f"""select null::varchar as entity_id, h.address_id as first_id, 1::bigint as addresses, h.net_raw
+        from {table} h"""
+    if by == "address":
+        return alone
+    return f"""select o.entity_id, min(h.address_id) as first_id, count(*) as addresses, sum(h.net_raw) as net_raw
+        from {table} h join token_owners o using (address_id) where o.entity_id is not null group by 1
+        union all {alone} where h.address_id not in (select address_id from token_owners where entity_id is not null)"""
 
 
 def tabulate_holders(
@@ -182,13 +190,17 @@ def tabulate_holders(
     """
     _gather_holders(reader, token, tier, until)
     rows = reader.records(
-        f"""with grouped as (
-            select min(o.entity_id) as entity_id, min(o.name) as name, min(o.category) as category,
-                coalesce(max(o.status), 'unknown') as status, min(h.address_id) as first_id, count(*) as addresses,
-                case when count(*) = 1 then min(o.role) end as role, sum(h.net_raw) as net_raw,
-                coalesce(min(o.visibility), 'public') as visibility
-            from token_holders h left join token_owners o using (address_id) group by {_HOLDERS[by]})
-        select * from grouped order by net_raw desc, first_id limit $limit""",
+        f"""with summed as ({_sum_by(by, "token_holders")}),
+        largest as (select * from summed order by net_raw desc, first_id limit $limit),
+        named as (
+            select l.*, o.* exclude (address_id, entity_id) from largest l join token_owners o using (entity_id)
+            union all by name
+            select l.* replace (o.entity_id as entity_id), o.* exclude (address_id, entity_id)
+            from largest l left join token_owners o on o.address_id = l.first_id where l.entity_id is null)
+        select entity_id, min(name) as name, min(category) as category, coalesce(max(status), 'unknown') as status,
+            first_id, addresses, case when addresses = 1 then min(role) end as role, net_raw,
+            coalesce(min(visibility), 'public') as visibility
+        from named group by entity_id, first_id, addresses, net_raw order by net_raw desc, first_id""",
         {"limit": 2**62 if limit is None else limit},
     )
     held = _sum_held(reader)
@@ -198,12 +210,7 @@ def tabulate_holders(
 
 
 def _sum_held(reader: Reader) -> int:
-    return int(
-        reader.query(
-            f"select coalesce(sum(h.net_raw), 0) from token_holders h where h.net_raw > 0 and {_IS_HELD}",
-            {"system": list(SYSTEM_ADDRESSES)},
-        )[0][0]
-    )
+    return int(reader.query("select coalesce(sum(net_raw), 0) from token_positive")[0][0])
 
 
 def _holder(
@@ -253,7 +260,7 @@ def describe_token(reader: Reader, token: Token, *, tier: Tier = "confirmed", un
     price, day = _read_price(reader, token, until)
     held = scale_amount(Decimal(_sum_held(reader)), token.decimals)
     negative = reader.query("select count(*) from token_holders where net_raw < 0")[0][0]
-    spread = {by: _measure_spread(reader, by) for by in _HOLDERS}
+    spread = {by: _measure_spread(reader, by) for by in BY}
     return {
         "chain": token.chain, "token": token.token, "symbol": token.symbol, "name": token.name,
         "decimals": token.decimals, "standard": token.standard, "is_verified": token.is_verified,
@@ -267,10 +274,8 @@ def describe_token(reader: Reader, token: Token, *, tier: Tier = "confirmed", un
 def _measure_spread(reader: Reader, by: By) -> dict[str, Any]:
     """Return how the positive amounts are spread; the shares are summed from the largest down, so always alike."""
     table = reader.arrow(
-        f"""select sum(h.net_raw)::double as amount from token_holders h
-        left join token_owners o using (address_id) where h.net_raw > 0 and {_IS_HELD}
-        group by {_HOLDERS[by]} order by amount desc""",
-        {"system": list(SYSTEM_ADDRESSES)},
+        f"""select s.net_raw::double as amount from ({_sum_by(by, "token_positive")}) s
+        order by amount desc"""
     )
     amounts = table["amount"].to_numpy()
     total = float(amounts.sum())
@@ -281,109 +286,6 @@ def _measure_spread(reader: Reader, by: By) -> dict[str, Any]:
         "top_100_share": float(shares[:100].sum()) if total else None,
         "herfindahl": float(np.square(shares).sum()) if total else None,
     }
-
-
-def _gather_flows(reader: Reader, token: Token, tier: Tier, window: Window) -> None:
-    """Fill `token_moves`, the token's transfers of the window without flagged ones, and `token_ends`, their owners."""
-    gather_token(reader, token)
-
-    def fill() -> None:
-        reader.query(
-            """create or replace temp table token_moves as
-            select t.sender_id, t.receiver_id, t.block_time, t.value_raw, t.value_micro_usd from facts.transfers t
-            where t.asset_id in (select asset_id from token_assets)
-                and ($since::timestamp is null or t.block_time >= $since::timestamp)
-                and ($until::timestamp is null or t.block_time < $until::timestamp)
-                and t.transfer_id not in (
-                    select transfer_id from beliefs.transfer_flags where flag in (select unnest($spam)))""",
-            {"since": window.since, "until": window.until, "spam": list(SPAM_TRANSFER_FLAGS)},
-        )
-        fill_owners(
-            reader,
-            "select sender_id from token_moves union select receiver_id from token_moves",
-            tier,
-            table="token_ends",
-        )
-
-    reader.prepare("token_moves", (token.chain, token.token, tier, window), fill)
-
-
-def tabulate_token_flows(
-    reader: Reader, token: Token, window: Window = ALWAYS, *, tier: Tier = "confirmed", limit: int | None = 50
-) -> pa.Table:
-    """Return who sent how much to whom in the window, by entity (an address nobody owns stands alone), largest first.
-
-    Largest by USD, then by amount. Moves inside an entity are left out; so are transfers that hygiene flagged.
-    """
-    _gather_flows(reader, token, tier, window)
-    rows = reader.records(
-        """with pairs as (
-            select sender_id, receiver_id, count(*) as n, count(value_micro_usd) as priced, sum(value_raw) as raw,
-                sum(value_micro_usd) as micro_usd, min(block_time) as first_time, max(block_time) as last_time
-            from token_moves group by 1, 2)
-        select s.entity_id as sender_entity, min(s.name) as sender_name, min(s.category) as sender_category,
-            case when s.entity_id is null then p.sender_id end as sender_id,
-            r.entity_id as receiver_entity, min(r.name) as receiver_name, min(r.category) as receiver_category,
-            case when r.entity_id is null then p.receiver_id end as receiver_id,
-            sum(p.raw) as raw, sum(p.micro_usd) as micro_usd, sum(p.n)::bigint as transfers,
-            sum(p.n - p.priced)::bigint as unpriced, min(p.first_time) as first_time, max(p.last_time) as last_time
-        from pairs p left join token_ends s on s.address_id = p.sender_id
-            left join token_ends r on r.address_id = p.receiver_id
-        where s.entity_id is distinct from r.entity_id
-            or s.entity_id is null and p.sender_id is distinct from p.receiver_id
-        group by s.entity_id, r.entity_id, case when s.entity_id is null then p.sender_id end,
-            case when r.entity_id is null then p.receiver_id end
-        order by micro_usd desc nulls last, raw desc nulls last, sender_entity, receiver_entity, sender_id, receiver_id
-        limit $limit""",
-        {"limit": 2**62 if limit is None else limit},
-    )
-    ids = {row[f"{end}_id"] for row in rows for end in ("sender", "receiver")} - {None}
-    named = name_addresses(reader, sorted(ids))
-    return pa.Table.from_pylist([_flow(row, token, named) for row in rows], _FLOW)
-
-
-def _flow(row: dict[str, Any], token: Token, named: dict[int, tuple[str, str]]) -> dict[str, Any]:
-    for end in ("sender", "receiver"):
-        address = named[row[f"{end}_id"]][1] if row[f"{end}_id"] in named else None
-        row[f"{end}_address"] = address
-        row[end] = row[f"{end}_name"] or SYSTEM_ADDRESSES.get(address or "") or address or "none"
-    raw, micro = row["raw"], row["micro_usd"]
-    row["amount"] = None if raw is None or token.is_oversize else format(scale_amount(raw, token.decimals), "f")
-    row["usd"] = None if micro is None else int(micro) / MICRO
-    return row
-
-
-def tabulate_token_exchange_flows(
-    reader: Reader, token: Token, window: Window = ALWAYS, *, step: Step = "month", tier: Tier = "confirmed"
-) -> pa.Table:
-    """Return exchange, name, period (its first day), in_usd, out_usd, net_usd, in_amount, out_amount, transfers.
-
-    `in` went to the exchange from outside of it, `out` came from it; amounts are doubles, for charts.
-    """
-    check_step(step)
-    _gather_flows(reader, token, tier, window)
-    scale = 10.0 ** -(token.decimals or 0)
-    return reader.arrow(
-        """with ends as (
-            select t.block_time, t.value_raw, t.value_micro_usd, s.entity_id as sender, r.entity_id as receiver,
-                s.name as sender_name, r.name as receiver_name, s.category as sender_kind, r.category as receiver_kind
-            from token_moves t left join token_ends s on s.address_id = t.sender_id
-                left join token_ends r on r.address_id = t.receiver_id
-            where s.entity_id is distinct from r.entity_id),
-        sides as (
-            select receiver as exchange, receiver_name as name, block_time, 1 as side, value_raw, value_micro_usd
-            from ends where receiver is not null and receiver_kind in (select unnest($exchanges))
-            union all select sender, sender_name, block_time, -1, value_raw, value_micro_usd
-            from ends where sender is not null and sender_kind in (select unnest($exchanges)))
-        select exchange, min(name) as name, date_trunc($step, block_time)::date as period,
-            coalesce(sum(value_micro_usd) filter (side > 0), 0)::double / 1e6 as in_usd,
-            coalesce(sum(value_micro_usd) filter (side < 0), 0)::double / 1e6 as out_usd,
-            coalesce(sum(value_micro_usd * side), 0)::double / 1e6 as net_usd,
-            coalesce(sum(value_raw) filter (side > 0), 0)::double * $scale as in_amount,
-            coalesce(sum(value_raw) filter (side < 0), 0)::double * $scale as out_amount, count(*) as transfers
-        from sides group by 1, 3 order by 3, 1""",
-        {"exchanges": list(EXCHANGE_CATEGORIES), "step": step, "scale": scale},
-    )
 
 
 def check_step(step: str) -> None:

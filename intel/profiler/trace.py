@@ -15,6 +15,7 @@ from intel.profiler.subjects import resolve_subject
 from intel.profiler.trace_kernels import (
     FEE,
     FEES,
+    MANY_LEGS,
     NOWHERE,
     SMALL,
     SUMS,
@@ -23,6 +24,7 @@ from intel.profiler.trace_kernels import (
     Ledger,
     Pots,
     Run,
+    Scratch,
     Told,
     Town,
     Wish,
@@ -219,7 +221,8 @@ def _start_run(ledger: Ledger, town: Town, wish: Wish, jumps: Jumps, source: Sou
         np.zeros(_PARTS), np.zeros(_PARTS), np.zeros(_PARTS, np.int32), np.zeros(3, np.int64), steps, np.zeros(SUMS),
     )  # fmt: skip
     told = Told(np.zeros(_TOLD, np.int64), np.zeros(_TOLD), np.zeros(_TOLD, np.int16), np.zeros(_TOLD, np.int8))
-    return Run(ledger, town, wish, jumps, pots, told)
+    kinds = (np.bool_, np.bool_, np.int8, np.float64, np.float64)
+    return Run(ledger, town, wish, jumps, pots, told, Scratch(*(np.zeros(MANY_LEGS, kind) for kind in kinds)))
 
 
 def _grow(run: Run) -> Run:

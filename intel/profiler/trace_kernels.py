@@ -8,7 +8,8 @@ balance that the earlier rows tell.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 import numba
 import numpy as np
@@ -17,6 +18,18 @@ import numpy.typing as npt
 from intel.model import TRANSFER_KINDS
 
 Array = npt.NDArray[Any]
+F = TypeVar("F", bound=Callable[..., Any])
+
+# Without counting references to the fifty arrays of a run at every call, which took nine tenths of the time; so none of
+# these functions may make an array.
+_OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "_nrt": False}
+
+
+def compile_bare(function: F) -> F:
+    """Compile a function that makes no arrays."""
+    compiled: F = numba.njit(**_OPTIONS)(function)
+    return compiled
+
 
 HAIRCUT, FIFO, POISON = 0, 1, 2
 # What became of the weight on a row: it went on, or it ended there.
@@ -116,6 +129,16 @@ class Told(NamedTuple):
     outcome: Array
 
 
+class Scratch(NamedTuple):
+    """Room for one transaction, an entry per row: which rows are settled or were tried, and the legs of one swap."""
+
+    settled: Array
+    tried: Array
+    legs: Array
+    nets: Array
+    usds: Array
+
+
 class Run(NamedTuple):
     """All of it."""
 
@@ -125,9 +148,10 @@ class Run(NamedTuple):
     jumps: Jumps
     pots: Pots
     told: Told
+    scratch: Scratch
 
 
-@numba.njit(cache=True)
+@compile_bare
 def _find_place(key: int, keys: Array) -> int:
     """Return where the key stands in the hash table, or where it would."""
     mask = len(keys) - 1
@@ -138,7 +162,7 @@ def _find_place(key: int, keys: Array) -> int:
     return int(place)
 
 
-@numba.njit(cache=True)
+@compile_bare
 def find_pot(owner: int, pool: int, run: Run) -> int:
     """Return the number of the pot, -1 where there is none."""
     key = owner * run.town.pools + pool
@@ -146,7 +170,7 @@ def find_pot(owner: int, pool: int, run: Run) -> int:
     return int(run.pots.places[place]) if run.pots.keys[place] == key else -1
 
 
-@numba.njit(cache=True)
+@compile_bare
 def enter_pots(pots: Pots, pools: int) -> None:
     """Enter all pots into an empty hash table."""
     for pot in range(pots.used[0]):
@@ -155,7 +179,7 @@ def enter_pots(pots: Pots, pools: int) -> None:
         pots.keys[place], pots.places[place] = key, pot
 
 
-@numba.njit(cache=True)
+@compile_bare
 def _look_up(owner: int, pool: int, edge: int, run: Run) -> float:
     """Return what an address held of a pool before the row `edge`, by its statement; never below zero."""
     ledger, town = run.ledger, run.town
@@ -172,7 +196,7 @@ def _look_up(owner: int, pool: int, edge: int, run: Run) -> float:
     return max(total, 0.0)
 
 
-@numba.njit(cache=True)
+@compile_bare
 def open_pot(owner: int, pool: int, span: tuple[int, int], run: Run) -> int:
     """Open the pot of an owner with the balance before the transaction whose rows are `span`, both included."""
     pots = run.pots
@@ -191,7 +215,7 @@ def open_pot(owner: int, pool: int, span: tuple[int, int], run: Run) -> int:
     return pot
 
 
-@numba.njit(cache=True)
+@compile_bare
 def _append_part(pots: Pots, pot: int, amount: float, weight: float) -> None:
     part = pots.used[1]
     pots.used[1] += 1
@@ -203,7 +227,7 @@ def _append_part(pots: Pots, pot: int, amount: float, weight: float) -> None:
     pots.tail[pot] = part
 
 
-@numba.njit(cache=True)
+@compile_bare
 def put(pots: Pots, pot: int, amount: float, weight: float, method: int) -> None:
     """Add to a pot."""
     pots.balance[pot] += amount
@@ -212,7 +236,7 @@ def put(pots: Pots, pot: int, amount: float, weight: float, method: int) -> None
         _append_part(pots, pot, amount, weight)
 
 
-@numba.njit(cache=True)
+@compile_bare
 def take(pots: Pots, pot: int, amount: float, usd: float, method: int) -> float:
     """Take an amount out of a pot and return the weight that goes with it.
 
@@ -231,7 +255,7 @@ def take(pots: Pots, pot: int, amount: float, usd: float, method: int) -> float:
     return float(weight)
 
 
-@numba.njit(cache=True)
+@compile_bare
 def _take_parts(pots: Pots, pot: int, amount: float) -> float:
     weight, left = float(0), amount
     while left > 0 and pots.head[pot] >= 0:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
 from intel.profiler.trace_kernels import (
@@ -17,6 +16,7 @@ from intel.profiler.trace_kernels import (
     WALL,
     Array,
     Run,
+    compile_bare,
     find_pot,
     open_pot,
     put,
@@ -24,7 +24,7 @@ from intel.profiler.trace_kernels import (
 )
 
 
-@numba.njit(cache=True)
+@compile_bare
 def follow_rows(row: int, end: int, run: Run) -> int:
     """Work through the transactions from `row` to before `end` (backward: down to after it).
 
@@ -46,7 +46,7 @@ def follow_rows(row: int, end: int, run: Run) -> int:
     return row
 
 
-@numba.njit(cache=True)
+@compile_bare
 def _concerns(first: int, last: int, tx: Array, run: Run) -> bool:
     """Say whether anybody whom the money has reached, and who may pass it on, has a part in these rows."""
     steps, farthest = run.pots.steps, run.wish.max_hops
@@ -57,23 +57,37 @@ def _concerns(first: int, last: int, tx: Array, run: Run) -> bool:
     return bool(tx[first] == run.wish.only_tx)
 
 
-@numba.njit(cache=True)
+@compile_bare
 def _follow_transaction(begin: int, stop: int, run: Run) -> None:
     step = 1 if stop >= begin else -1
     span = (min(begin, stop), max(begin, stop))
-    settled = np.zeros(span[1] - span[0] + 1 if _has_swap(span, run) else 0, np.bool_)
-    if len(settled):
-        tried = np.zeros(len(settled), np.bool_)
-        for row in range(begin, stop + step, step):
-            if not tried[row - span[0]] and _may_swap(row, run):
-                tried |= run.ledger.payer[span[0] : span[1] + 1] == run.ledger.payer[row]
-                _settle_swap(run.ledger.payer[row], span, settled, run)
+    if _has_swap(span, run):
+        _follow_swaps(begin, stop, run)
+        return
     for row in range(begin, stop + step, step):
-        if len(settled) == 0 or not settled[row - span[0]]:
+        _follow_row(row, span, run)
+
+
+@compile_bare
+def _follow_swaps(begin: int, stop: int, run: Run) -> None:
+    """Settle what is swapped in a transaction, then follow its other rows."""
+    step = 1 if stop >= begin else -1
+    span = (min(begin, stop), max(begin, stop))
+    settled, tried = run.scratch.settled, run.scratch.tried
+    for place in range(span[1] - span[0] + 1):
+        settled[place] = tried[place] = False
+    for row in range(begin, stop + step, step):
+        if not tried[row - span[0]] and _may_swap(row, run):
+            who = run.ledger.payer[row]
+            for other in range(span[0], span[1] + 1):
+                tried[other - span[0]] |= run.ledger.payer[other] == who
+            _settle_swap(who, span, run)
+    for row in range(begin, stop + step, step):
+        if not settled[row - span[0]]:
             _follow_row(row, span, run)
 
 
-@numba.njit(cache=True)
+@compile_bare
 def _has_swap(span: tuple[int, int], run: Run) -> bool:
     """Say whether anybody in a transaction both pays and is paid in a way that may be a swap."""
     if span[1] - span[0] >= MANY_LEGS or run.ledger.tx[span[0]] == run.wish.only_tx:
@@ -87,7 +101,7 @@ def _has_swap(span: tuple[int, int], run: Run) -> bool:
     return False
 
 
-@numba.njit(cache=True)
+@compile_bare
 def _follow_row(row: int, span: tuple[int, int], run: Run) -> None:
     ledger = run.ledger
     counts = ledger.kind[row] >= 0 and run.town.pool[ledger.asset[row]] >= 0
@@ -95,7 +109,7 @@ def _follow_row(row: int, span: tuple[int, int], run: Run) -> None:
         _deliver(row, span, _pay(row, span, run), run)
 
 
-@numba.njit(cache=True)
+@compile_bare
 def _may_swap(row: int, run: Run) -> bool:
     """Say whether the row may begin a swap: somebody whom the money reached pays a contract, of his own will."""
     who = run.ledger.payer[row]
@@ -104,7 +118,7 @@ def _may_swap(row: int, run: Run) -> bool:
     return _is_leg(row, who, run.ledger.payee[row], run)
 
 
-@numba.njit(cache=True)
+@compile_bare
 def _is_leg(row: int, who: int, other: int, run: Run) -> bool:
     """Say whether one trades by this row: no fee, no spam, and the other side is a contract, a service or nobody."""
     kind = run.ledger.kind[row]
@@ -113,68 +127,79 @@ def _is_leg(row: int, who: int, other: int, run: Run) -> bool:
     return other < 0 or run.town.is_contract[other] or run.town.wall[other] > 0
 
 
-@numba.njit(cache=True)
-def _settle_swap(who: int, span: tuple[int, int], settled: Array, run: Run) -> None:
+@compile_bare
+def _settle_swap(who: int, span: tuple[int, int], run: Run) -> None:
     """Where somebody gives contracts one asset for another, move the weight between pots and settle the rows."""
-    ledger = run.ledger
-    legs = np.zeros(len(settled), np.int8)
+    ledger, scratch = run.ledger, run.scratch
     for row in range(span[0], span[1] + 1):
-        if ledger.payer[row] == who and _is_leg(row, who, ledger.payee[row], run):
-            legs[row - span[0]] = -1
-        elif ledger.payee[row] == who and _is_leg(row, who, ledger.payer[row], run):
-            legs[row - span[0]] = 1
-    nets, usds = _net_pools(span[0], legs, run)
-    if np.any(nets < 0) and not np.any(nets > 0):
+        scratch.legs[row - span[0]] = _find_side(row, who, run)
+    losses, gains, value = _net_pools(span, run)
+    if losses > 0 and gains == 0:
         return  # paid, and perhaps got change
     weight = 0.0
-    for place in range(len(nets)):
-        if nets[place] < 0:
+    for place in range(span[1] - span[0] + 1):
+        if scratch.nets[place] < 0:
             pot = find_pot(who, run.town.pool[ledger.asset[span[0] + place]], run)
-            weight += take(run.pots, pot, -nets[place], -usds[place], run.wish.method) if pot >= 0 else 0.0
-    if not run.town.is_source[who]:
-        _share_out(who, span, (nets, usds), weight, run)
-    for place in range(len(legs)):
-        settled[place] |= legs[place] != 0
+            paid = (-scratch.nets[place], -scratch.usds[place])
+            weight += take(run.pots, pot, paid[0], paid[1], run.wish.method) if pot >= 0 else 0.0
+    for place in range(span[1] - span[0] + 1):
+        if scratch.nets[place] > 0 and not run.town.is_source[who]:
+            # By value, or evenly where nothing has a price.
+            share = max(scratch.usds[place], 0.0) / value if value > 0 else 1.0 / gains
+            _take_in(who, place, span, weight * share, run)
+        scratch.settled[place] |= scratch.legs[place] != 0
 
 
-@numba.njit(cache=True)
-def _share_out(who: int, span: tuple[int, int], got: tuple[Array, Array], weight: float, run: Run) -> None:
-    """Put the weight into the pots of what was got, by value, or evenly where nothing has a price."""
-    nets, usds = got
-    value = np.sum(np.maximum(usds, 0.0) * (nets > 0))
-    kinds = np.sum(nets > 0)
-    for place in range(len(nets)):
-        if nets[place] > 0:
-            share = max(usds[place], 0.0) / value if value > 0 else 1.0 / kinds
-            pool = run.town.pool[run.ledger.asset[span[0] + place]]
-            pot = find_pot(who, pool, run)
-            if pot < 0 and weight > 0:
-                pot = open_pot(who, pool, span, run)
-            if pot >= 0:
-                put(run.pots, pot, nets[place], weight * share, run.wish.method)
+@compile_bare
+def _find_side(row: int, who: int, run: Run) -> int:
+    """Return -1 where the row is a leg by which `who` gives, 1 where he gets, 0 where it is none."""
+    ledger = run.ledger
+    if ledger.payer[row] == who:
+        return -1 if _is_leg(row, who, ledger.payee[row], run) else 0
+    return 1 if ledger.payee[row] == who and _is_leg(row, who, ledger.payer[row], run) else 0
 
 
-@numba.njit(cache=True)
-def _net_pools(first: int, legs: Array, run: Run) -> tuple[Array, Array]:
-    """Return net amount and dollars per pool, each at the first row of its pool; zero at the other rows."""
-    ledger, town = run.ledger, run.town
-    nets, usds = np.zeros(len(legs)), np.zeros(len(legs))
-    for place in range(len(legs)):
-        if legs[place] == 0:
+@compile_bare
+def _take_in(who: int, place: int, span: tuple[int, int], weight: float, run: Run) -> None:
+    """Put what was got in a swap into the pot of its pool."""
+    pool = run.town.pool[run.ledger.asset[span[0] + place]]
+    pot = find_pot(who, pool, run)
+    if pot < 0 and weight > 0:
+        pot = open_pot(who, pool, span, run)
+    if pot >= 0:
+        put(run.pots, pot, run.scratch.nets[place], weight, run.wish.method)
+
+
+@compile_bare
+def _net_pools(span: tuple[int, int], run: Run) -> tuple[int, int, float]:
+    """Fill net amount and dollars per pool, each at the first row of its pool; zero at the other rows.
+
+    Returns how many pools lost, how many gained, and the dollars gained.
+    """
+    ledger, town, scratch = run.ledger, run.town, run.scratch
+    for place in range(span[1] - span[0] + 1):
+        scratch.nets[place] = scratch.usds[place] = 0.0
+        if scratch.legs[place] == 0:
             continue
-        asset = ledger.asset[first + place]
+        asset = ledger.asset[span[0] + place]
         home = place
         for earlier in range(place):
-            if legs[earlier] != 0 and town.pool[ledger.asset[first + earlier]] == town.pool[asset]:
+            if scratch.legs[earlier] != 0 and town.pool[ledger.asset[span[0] + earlier]] == town.pool[asset]:
                 home = earlier
                 break
-        usd = ledger.usd[first + place]
-        nets[home] += legs[place] * ledger.amount[first + place] * town.scale[asset]
-        usds[home] += legs[place] * usd if usd == usd else 0.0
-    return nets, usds
+        usd = ledger.usd[span[0] + place]
+        scratch.nets[home] += scratch.legs[place] * ledger.amount[span[0] + place] * town.scale[asset]
+        scratch.usds[home] += scratch.legs[place] * usd if usd == usd else 0.0
+    losses, gains, value = 0, 0, 0.0
+    for place in range(span[1] - span[0] + 1):
+        losses += scratch.nets[place] < 0
+        if scratch.nets[place] > 0:
+            gains += 1
+            value += max(scratch.usds[place], 0.0)
+    return losses, gains, value
 
 
-@numba.njit(cache=True)
+@compile_bare
 def _pay(row: int, span: tuple[int, int], run: Run) -> tuple[float, int]:
     """Return the weight that leaves the payer with this row, and the payer's distance from the source."""
     ledger, town = run.ledger, run.town
@@ -199,7 +224,7 @@ def _pay(row: int, span: tuple[int, int], run: Run) -> tuple[float, int]:
     return weight, hop
 
 
-@numba.njit(cache=True)
+@compile_bare
 def _keeps(row: int, span: tuple[int, int], run: Run) -> bool:
     """Say whether the payee keeps what it got: it pays nothing in the same transaction, fees aside."""
     for other in range(span[0], span[1] + 1):
@@ -208,7 +233,7 @@ def _keeps(row: int, span: tuple[int, int], run: Run) -> bool:
     return True
 
 
-@numba.njit(cache=True)
+@compile_bare
 def _land(row: int, run: Run) -> tuple[float, int]:
     """Return what a bridge carried to this row, once."""
     jumps = run.jumps
@@ -221,7 +246,7 @@ def _land(row: int, run: Run) -> tuple[float, int]:
     return weight, int(jumps.hops[way])
 
 
-@numba.njit(cache=True)
+@compile_bare
 def _leave(row: int, weight: float, hop: int, run: Run) -> bool:
     """Put the weight on its way, where the other end of a bridge is known."""
     jumps = run.jumps
@@ -235,7 +260,7 @@ def _leave(row: int, weight: float, hop: int, run: Run) -> bool:
     return True
 
 
-@numba.njit(cache=True)
+@compile_bare
 def _deliver(row: int, span: tuple[int, int], paid: tuple[float, int], run: Run) -> None:
     """Hand the weight to the payee, or note where it ended."""
     weight, hop = paid
@@ -256,7 +281,7 @@ def _deliver(row: int, span: tuple[int, int], paid: tuple[float, int], run: Run)
         _end(row, (weight, hop), is_stop, run)
 
 
-@numba.njit(cache=True)
+@compile_bare
 def _end(row: int, paid: tuple[float, int], is_stop: bool, run: Run) -> None:
     weight, hop = paid
     payee = run.ledger.payee[row]
@@ -268,7 +293,7 @@ def _end(row: int, paid: tuple[float, int], is_stop: bool, run: Run) -> None:
         _tell(row, weight, hop + 1, BRIDGED if _leave(row, weight, hop + 1, run) else WALL, run)
 
 
-@numba.njit(cache=True)
+@compile_bare
 def _tell(row: int, weight: float, hop: int, outcome: int, run: Run) -> None:
     told, used = run.told, run.pots.used
     place = used[2]

@@ -13,7 +13,7 @@ import pyarrow as pa
 from intel.model import SYSTEM_ADDRESSES
 from intel.profiler.postings import fill_owners
 from intel.profiler.profile import to_plain
-from intel.profiler.trace import RULE_TEXTS, Passage, Question, Source, follow_money
+from intel.profiler.trace import FARTHEST, RULE_TEXTS, Passage, Question, Source, follow_money
 from intel.profiler.trace_kernels import BRIDGED, PASSED, RETURNED, Array
 from intel.profiler.trace_town import WALL_KINDS, read_flows, read_places
 from intel.store.reader import Reader
@@ -119,19 +119,7 @@ def _sides(reader: Reader, asked: Question) -> tuple[Array, Array]:
 
 def _list_ends(reader: Reader, passage: Passage, asked: Question) -> list[dict[str, Any]]:
     """Return where the weight ended, largest first; what has no address last of its size."""
-    told, wall = passage.told, read_places(reader, asked.tier).wall
-    _, payee = _sides(reader, asked)
-    stops = np.flatnonzero((told.outcome != PASSED) & (told.outcome != BRIDGED))
-    found: dict[tuple[int, str], list[float]] = defaultdict(lambda: [0.0, 0, 10**6])
-    for place in stops:
-        address = int(payee[told.row[place]])
-        kind = (
-            "returned" if told.outcome[place] == RETURNED else WALL_KINDS[wall[address]] if address >= 0 else "system"
-        )
-        sums = found[address, kind]
-        sums[0] += float(told.weight[place])
-        sums[1] += 1
-        sums[2] = min(sums[2], int(told.hop[place]))
+    found = _sum_stops(reader, passage, asked)
     for address, weight, hop in zip(*passage.held, strict=True):
         kind = "too_far" if hop >= asked.max_hops else "held"
         found[int(address), kind] = [float(weight), 0, int(hop)]
@@ -147,6 +135,25 @@ def _list_ends(reader: Reader, passage: Passage, asked: Question) -> list[dict[s
         for (address, kind), (weight, count, hop) in found.items()
     ]  # fmt: skip
     return sorted(ends, key=lambda end: (-end["value_usd"], end["address_id"], end["kind"]))
+
+
+def _sum_stops(reader: Reader, passage: Passage, asked: Question) -> dict[tuple[int, str], list[float]]:
+    """Return {(address, kind): [weight, payments, fewest hops]} of what was stopped on its way."""
+    told, wall = passage.told, read_places(reader, asked.tier).wall
+    stops = np.flatnonzero((told.outcome != PASSED) & (told.outcome != BRIDGED))
+    payees = _sides(reader, asked)[1][told.row[stops]].astype(np.int64)
+    codes = np.where(payees >= 0, wall[payees], WALL_KINDS.index("system"))
+    codes = np.where(told.outcome[stops] == RETURNED, len(WALL_KINDS), codes)
+    keys, places = np.unique(payees * 16 + codes, return_inverse=True)
+    weights = np.bincount(places, told.weight[stops], len(keys))
+    counts = np.bincount(places, minlength=len(keys))
+    hops = np.full(len(keys), FARTHEST + 1)
+    np.minimum.at(hops, places, told.hop[stops])
+    kinds = (*WALL_KINDS, "returned")
+    return {
+        (int(key >> 4), kinds[key & 15]): [float(weight), int(count), int(hop)]
+        for key, weight, count, hop in zip(keys, weights, counts, hops, strict=True)
+    }
 
 
 _NOBODY = {"address": None, "chain": None, "entity": None, "name": None, "category": None}

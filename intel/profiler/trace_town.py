@@ -18,7 +18,7 @@ from intel.store.reader import Reader
 
 # Place in `Town.wall` -> what stops the money there; 0: nothing does.
 WALL_KINDS = ("", "service", "mixer", "hub", "system", "owner")
-# Money is mixed where many pay in. One who pays many, as a thief does, is followed: a hub of linking is none of tracing.
+# Money is mixed where many pay in. One who pays many, as a thief does, is followed: a hub of linking is none here.
 _HUB_ROWS, _HUB_PAYERS = 40_000, 200
 _MIXING_KINDS = ("contract", "miner")
 

@@ -13,6 +13,7 @@ from intel.errors import UnknownSubject, UsageError
 from intel.model import MICRO, TRANSFER_KINDS, Subject
 from intel.profiler.postings import (
     ALWAYS,
+    FEE,
     Window,
     fill_owners,
     gather_moves,
@@ -51,6 +52,7 @@ class TransferFilter:
     tx_hash: str | None = None
     category: str | None = None  # of the counterparty's owner
     hides_internal: bool = False  # moves between two members of the subject
+    hides_fees: bool = False
 
 
 EVERYTHING = TransferFilter()
@@ -274,6 +276,8 @@ def _more_conditions(
         params["category"] = wanted.category
     if wanted.hides_internal:
         conditions.append("coalesce(p.counterparty_id not in (select address_id from members), true)")
+    if wanted.hides_fees:
+        conditions.append(f"p.kind_code <> {FEE}")
     return conditions, params
 
 

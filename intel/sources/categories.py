@@ -25,6 +25,15 @@ class Category:
     mints: bool = False
     entity: str | None = None  # the list an entry of this category belongs to
     maps: tuple[str, ...] = ()
+    person: bool = False
+    concept: str | None = None
+    abuse: str | None = None
+    topic: str | None = None
+
+    @property
+    def names_organisations(self) -> bool:
+        """True where whoever is named by an entry is a service or an organisation."""
+        return self.kind == "owner" and not self.person
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -29,6 +29,26 @@ ADDRESS_PATTERNS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+# What a bare text must look like to be taken for an address of the family, where no chain is named: the forms of the
+# larger chains. A form that is not here counts as an address only where its chain is named, or the store knows it.
+BARE_FORMS: Mapping[str, str] = MappingProxyType(
+    {
+        "evm": r"(?i:0x).*|[0-9A-Fa-f]{40}",
+        "bitcoin": (
+            r"[13][1-9A-HJ-NP-Za-km-z]{25,34}|(?i:(?:bc|tb|ltc|dgb)1[02-9ac-hj-np-z]{6,87})"
+            r"|(?i:(?:[a-z]{3,12}:)?[qp][02-9ac-hj-np-z]{41})"  # cashaddr
+            r"|[LMDXA9][1-9A-HJ-NP-Za-km-z]{33}|t[13][1-9A-HJ-NP-Za-km-z]{33}"  # Litecoin, Dogecoin, Dash; Zcash
+        ),
+        "other": (
+            r"[1-9A-HJ-NP-Za-km-z]{32,48}"  # base58: Tron, Solana, Polkadot
+            r"|r[1-9A-HJ-NP-Za-km-z]{24,34}"  # XRP
+            r"|(?:addr1|stake1)[02-9ac-hj-np-z]{50,110}|[a-z]{2,16}1[02-9ac-hj-np-z]{38,58}"  # Cardano; Cosmos
+            r"|G[A-Z2-7]{55}|[A-Z2-7]{58}|[EUk0]Q[-\w]{46}"  # Stellar; Algorand; TON
+            r"|[48][1-9A-HJ-NP-Za-km-z]{94}|[a-z0-9_.-]{2,58}\.near"  # Monero; NEAR
+        ),
+    }
+)
+
 _NUMERIC = re.compile(r"(?:eip155:)?([1-9][0-9]{0,18})")
 
 
@@ -48,6 +68,11 @@ class ChainFacts:
     wrapped: str | None = None  # contract of the wrapped coin that logs Deposit and Withdrawal and no Transfer for them
     pays_miners: bool = False  # mining a block pays a fixed reward, at least in part of the chain's history
     entry_points: tuple[str, ...] = ()  # contracts that carry out the operations of smart accounts (ERC-4337)
+    base_fee_to: str | None = None  # who gets the base fee where it is not burnt
+    l1_fee_to: str | None = None  # who gets what a rollup takes for its place on layer 1
+    pays_tips: bool = True  # what is paid beyond the base fee goes to the miner that the block names
+    withdrawals_in: str | None = None  # symbol of what validators take out, where it is not the native coin
+    contracts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # contracts whose logs count, by role
 
 
 @lru_cache(maxsize=1)
@@ -64,6 +89,9 @@ def _read_chain(slug: str, row: Mapping[str, object]) -> ChainFacts:
         raise ValueError(f"data/chains.toml: id of {slug} is not a number: {chain_id!r}")
     caip2 = f"eip155:{chain_id}" if chain_id is not None else row.get("caip2")
     aliases, points = row.get("aliases", []), row.get("entry_points", [])
+    known = row.get("contracts", {})
+    if not isinstance(known, dict):
+        raise TypeError(f"data/chains.toml: contracts of {slug} are not listed by role: {known!r}")
     return ChainFacts(
         slug=slug,
         name=str(row["name"]),
@@ -77,6 +105,11 @@ def _read_chain(slug: str, row: Mapping[str, object]) -> ChainFacts:
         wrapped=str(row["wrapped"]) if "wrapped" in row else None,
         pays_miners=bool(row.get("mined", False)),
         entry_points=tuple(str(address) for address in points) if isinstance(points, list) else (),
+        base_fee_to=str(row["base_fee_to"]) if "base_fee_to" in row else None,
+        l1_fee_to=str(row["l1_fee_to"]) if "l1_fee_to" in row else None,
+        pays_tips=bool(row.get("tips", True)),
+        withdrawals_in=str(row["withdrawals_in"]) if "withdrawals_in" in row else None,
+        contracts=MappingProxyType({role: tuple(map(str, listed)) for role, listed in known.items()}),
     )
 
 
@@ -171,6 +204,12 @@ def normalise_address_sql(address: str, family: str) -> str:
         f"when {family} = 'bitcoin' and regexp_matches(lower({trimmed}), '^((bc|tb|ltc|dgb)1|[a-z]{{3,12}}:)') "
         f"then lower({trimmed}) else {trimmed} end"
     )
+
+
+def bare_family_sql(address: str) -> str:
+    """Return a SQL expression for the family whose form a text without a chain has, or null for none."""
+    cases = " ".join(f"when regexp_full_match({address}, '{form}') then '{name}'" for name, form in BARE_FORMS.items())
+    return f"case {cases} end"
 
 
 def is_address_sql(address: str, family: str) -> str:

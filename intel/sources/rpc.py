@@ -126,6 +126,9 @@ class Node:
     requests_sent: int = 0
     bytes_read: int = 0
     seconds_waited: float = 0.0
+    seconds_busy: float = 0.0  # in which a request was under way, or several
+    _under_way: int = 0
+    _busy_since: float = 0.0
     sleep: Callable[[float], None] = time.sleep
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -208,7 +211,8 @@ class Node:
             bare = b"[" + bare + b"]"
         if bare[:1] != b"[" or bare[-2:] != b"}]":
             raise _Again(f"{calls[0][0]}: the answer is not JSON: {redact(_show(body), self.secrets)}")
-        if _SUSPECT.search(bare) is None and bare.count(b'"jsonrpc"') == len(calls):
+        is_suspect = b'"result":null' in bare or b'"result": null' in bare or b'"error"' in bare
+        if not (is_suspect and _SUSPECT.search(bare)) and bare.count(b'"jsonrpc"') == len(calls):
             return bare
         for (method, params), answer in zip(calls, self._read_envelopes(bare, calls), strict=True):
             if "error" in answer:
@@ -266,6 +270,9 @@ class Node:
 
     def _send(self, calls: Sequence[Call]) -> bytes:
         start = time.perf_counter()
+        with self._lock:
+            self._busy_since = self._busy_since if self._under_way else start
+            self._under_way += 1
         try:
             if len(calls) > 1:
                 asked = [(RPCEndpoint(method), params) for method, params in calls]
@@ -280,6 +287,8 @@ class Node:
             with self._lock:
                 self.requests_sent += 1
                 self.seconds_waited += time.perf_counter() - start
+                self._under_way -= 1
+                self.seconds_busy += 0.0 if self._under_way else time.perf_counter() - self._busy_since
         with self._lock:
             self.bytes_read += len(body)
         return body

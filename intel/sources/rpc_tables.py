@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +11,14 @@ import pyarrow as pa
 from intel.errors import BadInput
 from intel.sources.chains import ChainFacts, load_chains, load_entry_points
 from intel.sources.files import FILE_COLUMN, ROW_COLUMN, RawTable
+from intel.sources.json_columns import BadJson, Plan, Walked, walk_texts
 from intel.sources.rpc_blocks import RawBlocks
 from intel.sources.rpc_keys import recover_authorities
-from intel.store import Connection, DatabaseError, is_read_error
+from intel.sources.rpc_safes import SAFE_CALL
+from intel.sources.rpc_transfers import UsualTransfers
+from intel.store import Connection
 
-_TEXT = "VARCHAR"
+_TEXT = ""
 _LOG: dict[str, object] = {
     **dict.fromkeys(("address", "data", "logIndex", "transactionHash"), _TEXT),
     "topics": [_TEXT],
@@ -45,9 +47,13 @@ _ACTION = dict.fromkeys(
     _TEXT,
 )  # fmt: skip
 _TRACE = {
-    "action": _ACTION, "result": {"address": _TEXT}, "blockHash": _TEXT, "blockNumber": "BIGINT", "traceAddress": _TEXT,
+    "action": _ACTION, "result": {"address": _TEXT}, "blockHash": _TEXT, "blockNumber": _TEXT, "traceAddress": _TEXT,
     "transactionHash": _TEXT, "type": _TEXT, "error": _TEXT,
 }  # fmt: skip
+BLOCKS = Plan("blocks", _BLOCK, is_list=False)
+RECEIPTS = Plan("receipts", _RECEIPT, is_list=True)
+TRACES = Plan("traces", _TRACE, is_list=True)
+LOGS = Plan("logs", _LOG, is_list=True)
 _CALLS = pa.schema(
     [("block_number", pa.int64()), ("tx_index", pa.int64())]
     + [
@@ -78,33 +84,58 @@ class Unpacking:
 
 
 def unpack_blocks(con: Connection, raw: RawBlocks, how: Unpacking) -> dict[str, RawTable]:
-    """Make the raw tables blocks, transactions, logs, traces and credits of one range of blocks; return them by name.
+    """Make the raw tables of one range of blocks; return them by name.
+
+    They are blocks, transactions, usual (logs that are usual transfers), logs (all others), traces and credits.
 
     Raises BlocksChanged where receipts or traces are of other blocks than those read, BadInput where an answer cannot
     be read.
     """
+    usual = UsualTransfers()
     try:
-        _unnest(con, "rpc_blocks", raw.blocks, _BLOCK, is_list=False)
-        _unnest(con, "rpc_receipts", raw.receipts, _RECEIPT, is_list=True)
-        _unnest(con, "rpc_traces", raw.traces, _TRACE, is_list=True)
-        _unnest(con, "rpc_loose_logs", raw.logs, _LOG, is_list=True)
-    except DatabaseError as error:
-        if not is_read_error(error):
-            raise
-        first = str(error).splitlines()[0][:200]
-        raise BadInput(f"blocks {raw.first}-{raw.last}: an answer cannot be read: {first}", "try again") from error
-    con.register("rpc_calls", pa.Table.from_pylist(raw.calls, schema=_CALLS))
+        blocks, traces = walk_texts(BLOCKS, raw.blocks), walk_texts(TRACES, raw.traces)
+        # Where a node gives no receipts, logs come by themselves.
+        logged = walk_texts(RECEIPTS if raw.receipts else LOGS, raw.receipts or raw.logs, usual.add)
+    except BadJson as error:
+        raise BadInput(f"blocks {raw.first}-{raw.last}: an answer cannot be read: {error}", "try again") from error
+    told = _list_told(blocks, logged, traces)
+    told |= {"told_calls": pa.Table.from_pylist(raw.calls, schema=_CALLS), "told_usual": usual.table(logged)}
+    for name, table in told.items():
+        con.register(name, table)
+    try:
+        return _make_tables(con, raw, how)
+    finally:
+        for name in told:
+            con.unregister(name)
+
+
+def _list_told(blocks: Walked, logged: Walked, traces: Walked) -> dict[str, pa.Table]:
+    """Return what was told, one table per kind; without receipts, that of them is empty."""
+    receipts = logged if "receipts" in logged.plan.columns else walk_texts(RECEIPTS, [])
+    return {
+        "told_blocks": blocks.table("blocks"),
+        "told_transactions": blocks.table("transactions"),
+        "told_withdrawals": blocks.table("withdrawals"),
+        "told_authorizations": blocks.table("authorizationList"),
+        "told_receipts": receipts.table("receipts"),
+        "told_logs": logged.table("logs"),
+        "told_traces": traces.table("traces"),
+    }
+
+
+def _make_tables(con: Connection, raw: RawBlocks, how: Unpacking) -> dict[str, RawTable]:
     con.execute(_HEADS)
     con.execute(_PAID)
     con.execute(_TRANSACTIONS)
     _check_blocks(con, raw)
-    con.execute(_LOGGED)
+    same = _IN_RECEIPT if raw.receipts else _OF_TRANSACTION
+    con.execute(_LOGGED.format(same=same))
     known = {"known": _list_wrapped(con, how)}
     con.execute("create or replace temp table rpc_wrapped as select unnest($known::varchar[]) as token", known)
     points = {"points": list(load_entry_points())}
     con.execute("create or replace temp table rpc_entry_points as select unnest($points::varchar[]) as address", points)
-    opened = {name: _open(con, name, sql, how) for name, sql in _RAW.items()}
-    con.unregister("rpc_calls")
+    con.execute(_ACTS)
+    opened = {name: _open(con, name, sql.format(same=same), how) for name, sql in _RAW.items()}
     _list_authorities(con, how)
     return opened
 
@@ -122,26 +153,14 @@ def _list_wrapped(con: Connection, how: Unpacking) -> list[str]:
 
 def _list_authorities(con: Connection, how: Unpacking) -> None:
     signed = con.execute(
-        "select lower(t.hash), unnest(t.authorizationList) from (select unnest(r.transactions) as t from rpc_blocks) "
-        "where t.type = '0x4'"
+        f"select lower(t.hash), struct_pack({', '.join(f'{name} := a.{name}' for name in _AUTHORIZATION)}) "
+        "from told_authorizations a join told_transactions t on t.row = a.parent where t.type = '0x4' order by a.row"
     ).fetchall()
     rows = recover_authorities(signed, how.facts.chain_id or 0)
     schema = pa.schema([(name, pa.string()) for name in ("tx_hash", "authority", "delegate")])
     con.register("rpc_signed", pa.Table.from_pylist(rows, schema=schema))
     con.execute("create or replace temp table rpc_authorizations as select * from rpc_signed")
     con.unregister("rpc_signed")
-
-
-def _unnest(con: Connection, name: str, bodies: Sequence[bytes], row: Mapping[str, object], *, is_list: bool) -> None:
-    """Read bodies, each a JSON list of answers, into a table of one struct `r` per result."""
-    con.register("rpc_bodies", pa.table({"body": pa.array([body.decode() for body in bodies], pa.large_string())}))
-    shape = json.dumps([{"result": [row] if is_list else row}])
-    result = "unnest(answer.result)" if is_list else "answer.result"
-    con.execute(
-        f"create or replace temp table {name} as select {result} as r from "
-        f"(select unnest(from_json(body, '{shape}')) as answer from rpc_bodies)"
-    )
-    con.unregister("rpc_bodies")
 
 
 def _check_blocks(con: Connection, raw: RawBlocks) -> None:
@@ -154,8 +173,8 @@ def _check_blocks(con: Connection, raw: RawBlocks) -> None:
     if (count, first, last) != (raw.last - raw.first + 1, raw.first, raw.last):
         raise BadInput(f"blocks {raw.first}-{raw.last}: the node gave {count} blocks, {first} to {last}", "try again")
     strange = con.execute(
-        "select count(*) from (select lower(r.blockHash) as block_hash from rpc_receipts "
-        "union all select lower(r.blockHash) from rpc_traces) t where block_hash is not null "
+        "select count(*) from (select distinct lower(blockHash) as block_hash from told_receipts "
+        "union select distinct lower(blockHash) from told_traces) t where block_hash is not null "
         "and not exists (from rpc_heads h where h.block_hash = t.block_hash)"
     ).fetchall()[0][0]
     lacking = 0
@@ -186,28 +205,26 @@ def _wide(hexed: str) -> str:
 
 _HEADS = f"""
 create or replace temp table rpc_heads as select
-    {_small("r.number")} as block_number, make_timestamp({_small("r.timestamp")} * 1000000) as block_time,
-    lower(r.hash) as block_hash, lower(r.parentHash) as parent_hash, r.miner as miner,
-    {_wide("r.baseFeePerGas")} as base_fee, coalesce(ltrim(r.difficulty, '0x'), '') <> '' as is_mined
-from rpc_blocks
+    row as block_row, {_small("number")} as block_number,
+    make_timestamp({_small("timestamp")} * 1000000) as block_time,
+    lower(hash) as block_hash, lower(parentHash) as parent_hash, miner,
+    {_wide("baseFeePerGas")} as base_fee, coalesce(ltrim(difficulty, '0x'), '') <> '' as is_mined
+from told_blocks
 """
 # What each transaction cost: gas, what a rollup charges for its place on layer 1, and blobs.
 _PAID = f"""
 create or replace temp table rpc_paid as select
-    lower(r.transactionHash) as tx_hash, r.contractAddress as created, {_small("r.status")} = 1 as success,
-    {_small("r.gasUsed")} as gas_used, {_wide("r.effectiveGasPrice")} as price,
-    coalesce({_wide("r.l1Fee")}, 0) as l1_fee,
-    coalesce({_small("r.blobGasUsed")} * {_wide("r.blobGasPrice")}, 0) as blob_fee
-from rpc_receipts
+    row as receipt, lower(transactionHash) as tx_hash, contractAddress as created, {_small("status")} = 1 as success,
+    {_small("gasUsed")} as gas_used, {_wide("effectiveGasPrice")} as price,
+    coalesce({_wide("l1Fee")}, 0) as l1_fee,
+    coalesce({_small("blobGasUsed")} * {_wide("blobGasPrice")}, 0) as blob_fee
+from told_receipts
 """
 _TRANSACTIONS = f"""
 create or replace temp table rpc_transactions as
-with listed as (
-    select {_small("r.number")} as block_number, unnest(r.transactions) as t from rpc_blocks
-),
-roots as (
-    select lower(r.transactionHash) as tx_hash, bool_and(r.error is null) as success from rpc_traces
-    where r.traceAddress = '[]' and r.transactionHash is not null group by all
+with roots as (
+    select lower(transactionHash) as tx_hash, bool_and(error is null) as success from told_traces
+    where translate(traceAddress, ' ', '') = '[]' and transactionHash is not null group by all
     union all
     select null, null where false
 )
@@ -217,26 +234,28 @@ select
     t.value as value_raw,
     {_small("t.gas")} as gas_limit, coalesce(p.price, {_wide("t.gasPrice")}) as gas_price, {_small("t.nonce")} as nonce,
     case when length(t.input) >= 10 then lower(substr(t.input, 1, 10)) end as method_id,
+    case when starts_with(t.input, '{SAFE_CALL}') then t.input end as safe_call,
     greatest(length(t.input) // 2 - 1, 0) as input_length, coalesce(p.success, o.success) as success, p.created,
-    p.gas_used, p.l1_fee, p.blob_fee, p.tx_hash is not null as has_receipt,
+    p.gas_used, p.l1_fee, p.blob_fee, p.receipt, p.receipt is not null as has_receipt,
     (p.gas_used * coalesce(p.price, {_wide("t.gasPrice")}) + p.l1_fee + p.blob_fee)::decimal(38, 0) as fee_raw
-from listed join rpc_heads h using (block_number)
+from told_transactions t join rpc_heads h on h.block_row = t.parent
 left join rpc_paid p on p.tx_hash = lower(t.hash)
 left join roots o on o.tx_hash = lower(t.hash)
 """
+_IN_RECEIPT, _OF_TRANSACTION = "t.receipt = l.parent", "t.tx_hash = l.tx_hash"
+# Logs that are no usual transfers; `same` says how a log finds its transaction.
 _LOGGED = f"""
 create or replace temp table rpc_logs as
-with logged as (
-    select unnest(r.logs) as l from rpc_receipts union all select r from rpc_loose_logs
-)
 select t.block_number, t.block_time, t.tx_hash, t.sender as signer, {_small("l.logIndex")} as position,
-    lower(l.address) as token, lower(l.topics[1]) as topic0, lower(l.topics[2]) as topic1, lower(l.topics[3]) as topic2,
-    lower(l.topics[4]) as topic3, lower(l.data) as data
-from logged join rpc_transactions t on t.tx_hash = lower(l.transactionHash)
+    lower(l.address) as token, lower(l.topics0) as topic0, lower(l.topics1) as topic1, lower(l.topics2) as topic2,
+    lower(l.topics3) as topic3, lower(l.data) as data
+from (select *, lower(transactionHash) as tx_hash from told_logs) l join rpc_transactions t on {{same}}
+where l.row not in (select row from told_usual)
 """
 # Where a bundler carries the operations of others, their accounts act, each up to the log that closes its operation.
 # Only the known entry points count: any contract can log that somebody acted.
-_LOGS = f"""
+_ACTS = f"""
+create or replace temp table rpc_acts as
 with operations as (
     select tx_hash, position, '0x' || substr(topic2, 27) as account from rpc_logs
     where topic0 = '{_USER_OPERATION}' and topic3 is not null and token in (select address from rpc_entry_points)
@@ -244,34 +263,41 @@ with operations as (
 begins as (
     select tx_hash, max(position) as position from rpc_logs
     where topic0 = '{_BEFORE_EXECUTION}' and token in (select address from rpc_entry_points) group by tx_hash
-),
-acts as (
-    select l.tx_hash, l.position, arg_min(o.account, o.position) as account
-    from rpc_logs l join operations o on o.tx_hash = l.tx_hash and o.position >= l.position
-    left join begins b on b.tx_hash = l.tx_hash
-    where l.position > coalesce(b.position, -1)
-    group by l.tx_hash, l.position
 )
+select l.tx_hash, l.position, arg_min(o.account, o.position) as account
+from (select tx_hash, position from rpc_logs union all select tx_hash, position from told_usual) l
+join operations o on o.tx_hash = l.tx_hash and o.position >= l.position
+left join begins b on b.tx_hash = l.tx_hash
+where l.position > coalesce(b.position, -1)
+group by l.tx_hash, l.position
+"""
+_LOGS = """
 select l.block_number, l.block_time, l.tx_hash, l.position, l.token, l.topic0, l.topic1, l.topic2, l.topic3, l.data,
     coalesce(a.account, l.signer) as initiator, l.token in (select token from rpc_wrapped) as is_wrapped_coin
-from rpc_logs l left join acts a on a.tx_hash = l.tx_hash and a.position = l.position
+from rpc_logs l left join rpc_acts a on a.tx_hash = l.tx_hash and a.position = l.position
 order by l.block_number, l.position
 """
+_USUAL = """
+select t.block_number, t.block_time, t.tx_hash, l.position, l.token, l.is_erc20, l.sender, l.receiver, l.amount,
+    coalesce(a.account, t.sender) as initiator
+from told_usual l join rpc_transactions t on {same}
+left join rpc_acts a on a.tx_hash = l.tx_hash and a.position = l.position
+order by l.row
+"""
 _TRACES = """
-select r.blockNumber as block_number, h.block_time, lower(r.transactionHash) as tx_hash,
-    coalesce(r.action."from", r.action.address) as sender,
-    case when r.type = 'create' then null when r.type = 'reward' then r.action.author
-        else coalesce(r.action."to", r.action.refundAddress) end as receiver,
-    r.result.address as created, coalesce(r.action.value, r.action.balance, '0x0') as value_raw,
-    case when r.type = 'selfdestruct' then 'suicide' else r.type end as trace_type,
-    coalesce(r.action.callType, r.action.creationMethod) as call_type,
-    translate(r.traceAddress, '[] ', '') as trace_address,
-    r.error as error
-from rpc_traces join rpc_heads h on h.block_number = r.blockNumber
+select h.block_number, h.block_time, lower(transactionHash) as tx_hash,
+    coalesce("action.from", "action.address") as sender,
+    case when type = 'create' then null when type = 'reward' then "action.author"
+        else coalesce("action.to", "action.refundAddress") end as receiver,
+    "result.address" as created, coalesce("action.value", "action.balance", '0x0') as value_raw,
+    case when type = 'selfdestruct' then 'suicide' else type end as trace_type,
+    coalesce("action.callType", "action.creationMethod") as call_type,
+    translate(traceAddress, '[] ', '') as trace_address, error
+from told_traces r join rpc_heads h on h.block_number = try_cast(r.blockNumber as bigint)
 union all
 select c.block_number, t.block_time, t.tx_hash, c.sender, c.receiver, c.created, c.value_raw, c.trace_type, c.call_type,
     c.trace_address, c.error
-from rpc_calls c join rpc_transactions t on t.block_number = c.block_number and t.tx_index = c.tx_index
+from told_calls c join rpc_transactions t on t.block_number = c.block_number and t.tx_index = c.tx_index
 """
 # What a block pays by itself: what is left of its fees to who made it, and what validators take out.
 _CREDITS = f"""
@@ -282,14 +308,14 @@ having sum(greatest(gas_price - coalesce(base_fee, 0), 0) * gas_used) > 0
 union all
 select h.block_number, h.block_time, {_small("w.index")}, 'withdrawal', w.address,
     ({_wide("w.amount")} * 1000000000)::decimal(38, 0)::varchar
-from (select {_small("r.number")} as block_number, unnest(r.withdrawals) as w from rpc_blocks) v
-join rpc_heads h on h.block_number = v.block_number
+from told_withdrawals w join rpc_heads h on h.block_row = w.parent
 where {_wide("w.amount")} > 0
 """
 _RAW = {
     "blocks": "select block_number, block_time, block_hash, parent_hash from rpc_heads",
     "transactions": "from rpc_transactions",
     "logs": _LOGS,
+    "usual": _USUAL,
     "traces": _TRACES,
     "credits": _CREDITS,
 }

@@ -5,6 +5,7 @@ The format is that of graphsense-lib 2.16 to 2.18: header keys at top level are 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -18,12 +19,18 @@ from intel.errors import BadInput
 from intel.model import DataIssue
 from intel.sources.files import FILE_COLUMN, ROW_COLUMN
 
+CONTEXT_KEY = "intel"  # in the JSON of `context`: what an export of ours says beside the fields of the format
 MAX_BYTES = 200_000_000  # larger packs are refused, as the format's own tools do
 
 _TEXT_COLUMNS = (
     "chain_text", "address_text", "entity", "label", "category_text", "source_ref", "url_text", "licence",
     "source_date_text", "confidence_text", "valid_from_text", "valid_to_text", "source",
 )  # fmt: skip
+_CONTEXT_COLUMNS = {
+    "chain": "chain_text", "entity": "entity", "label": "label", "category": "category_text",
+    "source_ref": "source_ref", "url": "url_text", "licence": "licence", "valid_from": "valid_from_text",
+    "valid_to": "valid_to_text",
+}  # fmt: skip
 _TAG_SCHEMA = pa.schema(
     [(FILE_COLUMN, pa.string()), (ROW_COLUMN, pa.int64()), *((name, pa.string()) for name in _TEXT_COLUMNS)]
 )
@@ -169,23 +176,32 @@ def _add_tag(pack: _Pack, number: int, tag: Mapping[str, Any]) -> None:
     reference = _text(tag.get("source"))
     concepts = _texts(tag.get("concepts"))
     category = _text(tag.get("abuse")) or _text(tag.get("category")) or (concepts[0] if concepts else None)
-    pack.tags.append(
-        {
-            FILE_COLUMN: str(pack.path),
-            ROW_COLUMN: number,
-            "chain_text": _text(tag.get("network")) or _text(tag.get("currency")),
-            "address_text": address,
-            "entity": _text(tag.get("actor")),
-            "label": _text(tag.get("label")),
-            "category_text": category,
-            "source_ref": " | ".join(part for part in (pack.path.name, reference) if part),
-            "url_text": reference if reference and reference.startswith(("http://", "https://")) else None,
-            "source_date_text": _text(tag.get("lastmod")),
-            # the format's rule: no confidence means the lowest level
-            "confidence_text": _text(tag.get("confidence")) or "unknown",
-            "source": pack.source,
-        }
-    )
+    row: dict[str, str | int | None] = {
+        FILE_COLUMN: str(pack.path),
+        ROW_COLUMN: number,
+        "chain_text": _text(tag.get("network")) or _text(tag.get("currency")),
+        "address_text": address,
+        "entity": _text(tag.get("actor")),
+        "label": _text(tag.get("label")),
+        "category_text": category,
+        "source_ref": " | ".join(part for part in (pack.path.name, reference) if part),
+        "url_text": reference if reference and reference.startswith(("http://", "https://")) else None,
+        "source_date_text": _text(tag.get("lastmod")),
+        # the format's rule: no confidence means the lowest level
+        "confidence_text": _text(tag.get("confidence")) or "unknown",
+        "source": pack.source,
+    }
+    pack.tags.append(row | _read_context(tag.get("context")))
+
+
+def _read_context(context: object) -> dict[str, str | None]:
+    """Return the columns that an export of ours wrote into `context`; a foreign context says nothing to us."""
+    try:
+        kept = json.loads(context).get(CONTEXT_KEY) if isinstance(context, str) and CONTEXT_KEY in context else None
+    except (ValueError, AttributeError, RecursionError):
+        return {}
+    found = kept if isinstance(kept, dict) else {}
+    return {column: _text(found[name]) for name, column in _CONTEXT_COLUMNS.items() if name in found}
 
 
 def _add_actor(pack: _Pack, number: int, actor: Mapping[str, Any]) -> None:

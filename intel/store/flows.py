@@ -28,8 +28,8 @@ FLOW_COLUMNS = {
     "tx": np.int32,  # number of the transaction, in order of time
     "transfer": np.int32,  # transfer_id
 }
-# Statements: those of address i are the entries from statement_ends[i] on, by asset and then in order of time; each is a
-# row it paid or was paid in, with its balance of the asset after it.
+# Statements: those of address i are the entries from statement_ends[i] on, by asset and then in order of time; each
+# is a row it paid or was paid in, with its balance of the asset after it.
 INDEX_COLUMNS = {
     "statement_ends": np.int64,
     "statement_asset": np.int32,

@@ -55,7 +55,7 @@ def record_identities(store: Path) -> int:
         return 0
     with ExitStack() as stack:
         try:
-            run = stack.enter_context(lake.write(BUILD_COMMAND))
+            run = stack.enter_context(lake.write(BUILD_COMMAND, patience=0))
         except StoreError:
             return 0
         rows = _find_missing(lake, events)

@@ -6,27 +6,36 @@ import fcntl
 import json
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pyarrow as pa
 from deltalake import DeltaTable, WriterProperties, write_deltalake
 from deltalake.exceptions import DeltaError
 
-from intel.errors import StoreError, UsageError
+from intel.errors import StoreBusy, StoreError, UsageError
 from intel.store.connection import Connection, DatabaseError, is_read_error, open_connection
 from intel.store.ddl import read_tables
+from intel.store.tables import OpenTables
 
 # Level 1: on ledger rows zstd's higher levels cost twice the time for 4 % of the size.
-_WRITER = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=1_000_000)
-# Log files are kept: a version a commit row names must stay readable until `prune` retires it.
-_CONFIGURATION = {"delta.checkpointInterval": "50"}
+WRITER = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=1_000_000)
+# The library tidies up no log by itself: a version that the newest commit names would go with an unfinished run.
+_CONFIGURATION = {
+    "delta.checkpointInterval": "50", "delta.enableExpiredLogCleanup": "false",
+    "delta.logRetentionDuration": "interval 1 days", "delta.deletedFileRetentionDuration": "interval 1 days",
+}  # fmt: skip
 BUILD_COMMAND = "build"  # of the commits in which builds add to the identity ledger: no source said anything new
+COMPACT_COMMAND = "compact"  # of those that put the same rows into fewer files
+PATIENCE = 60.0  # seconds for which a writer waits until another one has finished
+_LOOK_AGAIN = 0.05  # seconds between two looks at a lock
 # What the Delta library takes for something else in a path, however it is written.
 _UNUSABLE = re.compile(r"[\[\]]|%[0-9A-Fa-f]{2}")
 _DAMAGED = "restore the store from a backup, or ingest again into a new store"
@@ -75,6 +84,10 @@ class Lake:
             raise UsageError(
                 f"a store cannot lie at {store}", "name a folder without [, ] and % followed by two digits"
             )
+        self.opened = OpenTables(self.path)
+        self._told: dict[str, list[Commit]] = {}  # the commits of each file of the table that holds them
+        self._commits: list[Commit] = []
+        self._commits_version = -1
 
     def head(self) -> Commit | None:
         """Return the newest commit, or None for an empty lake."""
@@ -82,32 +95,50 @@ class Lake:
         return commits[-1] if commits else None
 
     def source_head(self) -> Commit | None:
-        """Return the newest commit in which a source said something; builds add to the identity ledger alone."""
-        return next((one for one in reversed(self.commits()) if one.command != BUILD_COMMAND), None)
+        """Return the newest commit in which a source said something, with the tables as they stand now.
 
-    def commits(self) -> list[Commit]:
-        """Return all commits, oldest first."""
+        Builds add to the identity ledger alone, and compaction changes no row: neither makes a build outdated.
+        """
+        commits = self.commits()
+        told = next((one for one in reversed(commits) if one.command not in (BUILD_COMMAND, COMPACT_COMMAND)), None)
+        return replace(told, tables=commits[-1].tables) if told else None
+
+    def commits(self, own: Commit | None = None) -> list[Commit]:
+        """Return all commits, oldest first; what was read before, or just written as `own`, is not read again."""
+        if self._commits and self.opened.is_unchanged("commits", self._commits_version):
+            return list(self._commits)
         if not self.exists("commits"):
             return []
-        files = self._list_files("commits", None)
+        self._commits_version = self.opened.open_newest("commits").version()
+        files = self.opened.list_files("commits", self._commits_version)
+        new = [file for file in files if file not in self._told]
+        if own is not None and len(new) == 1:
+            self._told[new[0]], new = [own], []
+        self._told = {file: self._told[file] for file in files if file in self._told} | self._read_commits(new)
+        told = [commit for file in files for commit in self._told[file]]
+        self._commits = sorted(told, key=lambda one: (one.recorded_at, one.commit_id))
+        return list(self._commits)
+
+    def _read_commits(self, files: list[str]) -> dict[str, list[Commit]]:
+        found: dict[str, list[Commit]] = {file: [] for file in files}
+        if not files:
+            return found
+        names = {Path(file).name: file for file in files}
         con = open_connection(threads=1)
         with name_damage("lake table commits"):
-            con.read_parquet(_escape_globs(files)).to_view("commits")
+            con.read_parquet(_escape_globs(files), filename=True).to_view("commits")
             rows = con.execute(
-                "select commit_id, recorded_at, command, run_id, tables, rows, bad_rows from commits "
-                "order by recorded_at, commit_id"
+                "select filename, commit_id, recorded_at, command, run_id, tables, rows, bad_rows from commits"
             ).fetchall()
         con.close()
-        return [Commit(a, b, c, d, json.loads(tables), good, bad) for a, b, c, d, tables, good, bad in rows]
+        for file, a, b, c, d, tables, good, bad in rows:
+            found[names[Path(file).name]].append(Commit(a, b, c, d, json.loads(tables), good, bad))
+        return found
 
     def files(self, table: str, commit: Commit | None) -> list[str]:
         """Return the Parquet files of `table` as of `commit` (sorted by age); none where it was empty then."""
         version = commit.tables.get(table) if commit else None
-        return self._list_files(table, version) if version is not None else []
-
-    def _list_files(self, table: str, version: int | None) -> list[str]:
-        # The library gives URIs, in which a space is %20; our tables have no folders inside, so the name will do.
-        return [str(self.path / table / Path(uri).name) for uri in self.open_table(table, version).file_uris()]
+        return self.opened.list_files(table, version) if version is not None else []
 
     def attach(self, con: Connection, commit: Commit | None, *, prefix: str = "lake_") -> None:
         """Create one temporary view per lake table on `con`, named prefix + table, all as of `commit`."""
@@ -117,7 +148,7 @@ class Lake:
     def attach_table(self, con: Connection, table: str, version: int | None, *, prefix: str = "lake_") -> None:
         """Create the view of one table at one version; an empty table with its columns where there are no rows."""
         name = f"{prefix}{table}"
-        files = self._list_files(table, version) if version is not None else []
+        files = self.opened.list_files(table, version) if version is not None else []
         if files:
             with name_damage(f"lake table {table}"):
                 con.read_parquet(_escape_globs(files)).to_view(f"{name}_files", replace=True)
@@ -127,13 +158,14 @@ class Lake:
             con.execute(f"create or replace temp view {name} as select * from {name}_empty")
 
     @contextmanager
-    def write(self, command: str) -> Iterator[LakeRun]:
+    def write(self, command: str, *, patience: float = PATIENCE) -> Iterator[LakeRun]:
         """Open the one writing run; its data becomes visible by `LakeRun.commit` alone.
 
-        What a killed run left behind is rolled back first, so that it can never become visible by accident.
+        Waits `patience` seconds for another writer, then raises StoreBusy. What a killed run left behind is rolled
+        back first, so that it can never become visible by accident.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        with lock_file(self.store / "lake.lock", "another ingest is writing to this store"):
+        with lock_file(self.store / "lake.lock", "another command is writing to this store", patience):
             head = self.head()
             self._roll_back(head)
             yield LakeRun(self, command, dict(head.tables) if head else {})
@@ -142,29 +174,24 @@ class Lake:
         """Bring every table back to the version the newest commit names."""
         for table in read_tables()["lake"]:
             wanted = head.tables.get(table) if head else None
+            if wanted is not None and self.opened.is_newest(table, wanted):
+                continue
             if table == "commits" or (wanted is None and not self.exists(table)):
                 continue
             delta = self.open_table(table)
             if wanted is None:
                 if delta.file_uris():
                     delta.delete()
-            elif delta.version() != wanted and sorted(self._list_files(table, None)) != sorted(self.files(table, head)):
+            elif sorted(self.opened.list_files(table)) != sorted(self.files(table, head)):
                 delta.restore(wanted)
 
     def exists(self, table: str) -> bool:
         """Say whether a table was ever written."""
-        return DeltaTable.is_deltatable(self.locate(table))
-
-    def locate(self, table: str) -> str:
-        """Return a table's URI: a plain path with % or # in it would mean another one to the Delta library."""
-        return (self.path / table).absolute().as_uri()
+        return self.opened.exists(table)
 
     def open_table(self, table: str, version: int | None = None) -> DeltaTable:
         """Open a table at a version, the newest (committed or not) by default; StoreError when it is damaged."""
-        try:
-            return DeltaTable(self.locate(table), version=version)
-        except DeltaError as error:
-            raise StoreError(f"lake table {table} cannot be read: {error}", _DAMAGED) from error
+        return self.opened.open(table, version)
 
 
 @dataclass
@@ -179,25 +206,27 @@ class LakeRun:
 
     def append(self, table: str, rows: pa.RecordBatchReader | pa.Table) -> None:
         """Add rows to a table; the schema must be the table's own."""
-        self._write(table, rows, None, "append")
+        self.tables[table] = self._write(table, rows, None, "append")
 
     def replace(self, table: str, rows: pa.RecordBatchReader | pa.Table, predicate: str | None = None) -> None:
         """Replace the rows matching `predicate` (all of them when None) by `rows`, which must match it too.
 
         `predicate` is built by callers from `quote_literal` and our own column names only.
         """
-        self._write(table, rows, predicate, "overwrite")
+        self.tables[table] = self._write(table, rows, predicate, "overwrite")
 
-    def _write(self, table: str, rows: pa.RecordBatchReader | pa.Table, predicate: str | None, mode: str) -> None:
-        path = self.lake.locate(table)
-        fresh = not self.lake.exists(table)
-        settings = {"writer_properties": _WRITER, "configuration": _CONFIGURATION if fresh else None}
-        with _name_failures(table):
-            if mode == "append" or fresh:
-                write_deltalake(path, rows, mode="append", **settings)  # type: ignore[call-overload]
+    def _write(self, table: str, rows: pa.RecordBatchReader | pa.Table, predicate: str | None, mode: str) -> int:
+        opened = self.lake.opened
+        settings: dict[str, Any] = {"writer_properties": WRITER}
+        with name_failures(table):
+            if table not in self.tables and not opened.exists(table):
+                write_deltalake(opened.locate(table), rows, mode="append", configuration=_CONFIGURATION, **settings)
+                delta = opened.open_newest(table)
             else:
-                write_deltalake(path, rows, mode="overwrite", predicate=predicate, **settings)  # type: ignore[call-overload]
-        self.tables[table] = self.lake.open_table(table).version()
+                delta = opened.open_newest(table)
+                settings |= {"predicate": predicate} if mode == "overwrite" else {}
+                write_deltalake(delta, rows, mode=mode, **settings)  # type: ignore[call-overload]
+        return opened.keep(table, delta).version()
 
     def commit(self, *, rows: int, bad_rows: int) -> Commit:
         """Make everything this run wrote visible; the last act of a run."""
@@ -205,16 +234,13 @@ class LakeRun:
         head = self.lake.head()
         if head is not None:  # the newest commit counts: a clock that was set back must not hide this one
             now = max(now, head.recorded_at + timedelta(microseconds=1))
-        commit = Commit(uuid4().hex[:16], now, self.command, self.run_id, self.tables, rows, bad_rows)
+        commit = Commit(uuid4().hex[:16], now, self.command, self.run_id, dict(self.tables), rows, bad_rows)
         row = {
             "commit_id": [commit.commit_id], "recorded_at": [now], "command": [self.command], "run_id": [self.run_id],
             "tables": [json.dumps(self.tables, sort_keys=True)], "rows": [rows], "bad_rows": [bad_rows],
         }  # fmt: skip
-        with _name_failures("commits"):
-            write_deltalake(
-                self.lake.locate("commits"), pa.table(row, schema=lake_schema("commits")), mode="append",
-                writer_properties=_WRITER,
-            )  # fmt: skip
+        self._write("commits", pa.table(row, schema=lake_schema("commits")), None, "append")
+        self.lake.commits(own=commit)
         self.committed = commit
         return commit
 
@@ -240,7 +266,8 @@ def name_damage(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def _name_failures(table: str) -> Iterator[None]:
+def name_failures(table: str) -> Iterator[None]:
+    """Turn the Delta library's failure to write a table into a StoreError that names it."""
     try:
         yield
     except (DeltaError, OSError) as error:
@@ -249,16 +276,28 @@ def _name_failures(table: str) -> Iterator[None]:
 
 
 @contextmanager
-def lock_file(path: Path, busy: str) -> Iterator[None]:
-    """Hold an exclusive lock on `path`, or fail at once with `busy`; the kernel frees it when a process dies."""
+def lock_file(path: Path, busy: str, patience: float = 0.0) -> Iterator[None]:
+    """Hold an exclusive lock on `path`; StoreBusy with the words `busy` where `patience` seconds do not bring it.
+
+    The kernel frees it when a process dies.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(handle)
-        raise StoreError(f"{busy} ({path})", "wait until it has finished, then try again") from error
-    try:
+        _await_lock(handle, f"{busy} ({path})", patience)
         yield
     finally:
         os.close(handle)
+
+
+def _await_lock(handle: int, busy: str, patience: float) -> None:
+    start = time.monotonic()
+    while True:
+        try:
+            return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            waited = time.monotonic() - start
+            if waited >= patience:
+                after = f", {waited:,.0f} seconds long" if patience else ""
+                raise StoreBusy(f"{busy}{after}", "wait until it has finished, then try again") from error
+        time.sleep(_LOOK_AGAIN)

@@ -32,6 +32,10 @@ _BATCH_ROWS = 100_000
 _open: dict[Path, tuple[Connection, int]] = {}
 _open_lock = threading.Lock()
 
+# Tables that hold for a whole build lie in the database that all cursors of its connection share.
+_shared: dict[Path, set[str]] = {}
+_share_lock = threading.RLock()
+
 
 class Reader:
     """A consistent, read-only view of one build; threads may share it, each gets its own cursor.
@@ -48,6 +52,7 @@ class Reader:
         self.path = snapshot_path(self.store, self.build_id).absolute()
         self.manifest = read_manifest(self.store, self.build_id)
         self._connection = _acquire(self.path, memory, threads)
+        self._shared = _shared.setdefault(self.path, set())
         self._local = threading.local()
         self._known: dict[object, Any] = {}
         self._lock = threading.Lock()
@@ -92,6 +97,15 @@ class Reader:
         slots.pop(slot, None)
         make()
         slots[slot] = key
+
+    def share(self, name: str, make: Callable[[], None]) -> None:
+        """Call `make`, which fills the table `name` for all threads, unless that was done: facts of the build."""
+        if name in self._shared:
+            return
+        with _share_lock:
+            if name not in self._shared:
+                make()
+                self._shared.add(name)
 
     def once(self, key: object, compute: Callable[[], T]) -> T:
         """Return what `compute` returned the first time for `key`: facts of the build, which never change."""
@@ -172,6 +186,7 @@ def _release(path: Path) -> None:
             _open[path] = (con, users - 1)
         else:
             del _open[path]
+            _shared.pop(path, None)
             con.close()
 
 

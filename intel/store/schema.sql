@@ -345,7 +345,22 @@ create table beliefs.attributions (
     valid_from timestamp, valid_to timestamp, visibility varchar
 );
 
-create table beliefs.roles (address_id bigint, role varchar, probability double, basis varchar, visibility varchar);
+-- What went across the border of each owner of a known category, per day and asset; without its own moves, and without
+-- spam transfers. Sorted by tier, asset_id.
+create table beliefs.entity_days (
+    tier varchar,                    -- which attributions count: confirmed, or probable as well
+    entity_id varchar, asset_id bigint, day date,
+    is_dealing boolean,              -- false: fees, mints, burns, and what came from or went to nobody
+    transfers_in bigint, transfers_out bigint, unpriced bigint,
+    in_raw decimal(38, 0), out_raw decimal(38, 0), in_micro_usd bigint, out_micro_usd bigint,
+    first_time timestamp, last_time timestamp
+);
+
+-- What an address is for. By label, rule or ledger fact, or, where none tells, predicted: then the basis is
+-- `model <version>`, the probability is calibrated, and the explanation names the figures for and against.
+create table beliefs.roles (
+    address_id bigint, role varchar, probability double, basis varchar, visibility varchar, explanation varchar
+);
 
 -- Names that did not resolve, names that clash: what the ontology's keeper should look at.
 create table beliefs.ontology_report (kind varchar, text varchar, candidates varchar, addresses bigint, hint varchar);

@@ -3,53 +3,27 @@
 from __future__ import annotations
 
 import csv
-import os
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
-from intel.config import Settings, write_environment
 from intel.profiler.database import Database
 from intel.profiler.disposals import tabulate_disposals
 from intel.profiler.subjects import resolve_subject
+from tests.app.browsing import WAIT, launch_browser, open_page, see, serve_app, settle
 from tests.app.conftest import HOSTILE, MARKUP
-from tests.parts import require_part
-from tests.tree import ROOT
 
 # A browser answers when it likes: what fails is tried again, and the summary says so.
 pytestmark = [pytest.mark.browser, pytest.mark.flaky(reruns=2)]
 
-WAIT = 30_000  # milliseconds
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-         "--no-first-run", "--disable-sync"]  # fmt: skip
-
 
 @pytest.fixture(scope="module")
 def address(store: Path) -> Iterator[str]:
-    """Serve the app on a free port of this machine."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), "--server.port", str(port)]
-    environment = write_environment(Settings(store=store), os.environ)
-    server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(150):
-            with socket.socket() as knock:
-                if knock.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
+    with serve_app(store) as served:
+        yield served.address
 
 
 @pytest.fixture(scope="module")
@@ -61,33 +35,12 @@ def visited() -> list[str]:
 def page(address: str, visited: list[str]) -> Iterator[Page]:
     """Open one browser; every request it makes is noted in `visited`."""
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=require_part("browser"), args=FLAGS)
+        browser = launch_browser(play)
         opened = browser.new_page(viewport={"width": 1400, "height": 1000})
         opened.set_default_timeout(WAIT)
         opened.on("request", lambda request: visited.append(request.url))
         yield opened
         browser.close()
-
-
-def open_page(page: Page, url: str) -> str:
-    """Open the page, wait for its last line and return its text; no page may show a traceback."""
-    page.goto(url)
-    see(page.get_by_text("everything on this page comes from this machine"))
-    text = page.locator("[data-testid=stMain]").inner_text()
-    assert "Traceback" not in text
-    assert "Error:" not in text
-    return text
-
-
-def settle(page: Page) -> None:
-    """Wait until the page has answered what was last entered."""
-    page.wait_for_timeout(500)
-    page.locator("[data-test-script-state=notRunning]").wait_for()
-
-
-def see(shown: Locator) -> None:
-    """Wait for the text; while one page gives way to the next, the browser may hold it twice."""
-    shown.first.wait_for()
 
 
 def test_a_fresh_server_may_be_entered_by_a_link(page: Page, address: str, exchange: str) -> None:

@@ -126,6 +126,7 @@ def test_counterparties_in_one_token_are_those_of_its_transfers(
     moved = database.transfers(exchange, token="native")
     moved = moved[(moved["chain"] == "ethereum") & moved["counterparty"].notna()]
     members = set(database.transfers(exchange)["address"])
+    moved = moved[moved["kind"] != "fee"]  # who earns a fee is no counterparty
     outside = moved[~moved["counterparty"].isin(members) & ~moved["flags"].str.contains("spam|spoof|lookalike")]
     count = min(len(shown), 1_000)
     assert (shown["transfers_in"].sum() + shown["transfers_out"].sum() == len(outside)) or count == 1_000
@@ -274,3 +275,33 @@ def test_why_opens_exactly_the_rows_that_were_counted(
     app.button(key="why_Transfers in").click().run()
     rows = len(find_table(app, "block_time", "tx_hash"))
     assert rows == min(int(counted), 100)
+
+
+def test_all_transfers_are_sorted_not_only_those_on_the_page(
+    store: Path, database: Database, exchange: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_page(store, monkeypatch, "profile", subject=exchange, tab="Transfers", hides_fees="true")
+    app.selectbox(key="sort").set_value("USD").run()
+    whole = database.transfers(exchange)
+    whole = whole[whole["kind"] != "fee"]
+    shown = find_table(app, "block_time", "tx_hash")
+    assert list(shown["value_usd"]) == sorted(whole["value_usd"].fillna(-1), reverse=True)[:100]
+    assert "largest first, by USD" in read_text(app)
+
+
+def test_who_only_earned_fees_is_no_counterparty(
+    store: Path, database: Database, examples: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = database.transfers(examples["unknown"])
+    paid = set(moved[moved["kind"] == "fee"]["counterparty"].dropna())
+    dealt = set(moved[moved["kind"] != "fee"]["counterparty"].dropna())
+    assert paid - dealt
+    app = open_page(store, monkeypatch, "profile", subject=examples["unknown"], by="address")
+    assert not set(find_table(app, "who", "in_usd")["address"]) & (paid - dealt)
+
+
+def test_shares_of_holdings_make_the_whole(store: Path, exchange: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = find_table(open_page(store, monkeypatch, "profile", subject=exchange), "symbol", "amount", "share")
+    counted = held[held["share"].notna()]
+    assert counted["share"].sum() == pytest.approx(1)
+    assert (counted["share"] * counted["value_usd"].sum()).tolist() == pytest.approx(counted["value_usd"].tolist())

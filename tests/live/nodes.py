@@ -65,10 +65,10 @@ FAUCET = account_of("faucet")  # the one that the genesis gives coins; all other
 
 
 @contextmanager
-def start_anvil(folder: Path, *options: str) -> Iterator[Node]:
+def start_anvil(folder: Path, *options: str, chain_id: int = CHAIN_ID) -> Iterator[Node]:
     """Run anvil; it makes a block of each transaction as it comes, unless `options` say otherwise."""
-    command = [require_part("anvil"), "--silent", "--accounts", "1", "--chain-id", str(CHAIN_ID), *options]
-    with _run_node("anvil", [*command, "--init", str(write_genesis(folder))], "--port") as node:
+    command = [require_part("anvil"), "--silent", "--accounts", "1", "--chain-id", str(chain_id), *options]
+    with _run_node("anvil", [*command, "--init", str(write_genesis(folder, chain_id))], "--port", chain_id) as node:
         yield node
 
 
@@ -86,7 +86,7 @@ def start_geth(folder: Path) -> Iterator[Node]:
 
 
 @contextmanager
-def _run_node(name: str, command: list[str], port_option: str) -> Iterator[Node]:
+def _run_node(name: str, command: list[str], port_option: str, chain_id: int = CHAIN_ID) -> Iterator[Node]:
     for attempt in range(3):  # somebody else may take the port between our look and the node's
         port = find_free_port()
         process = subprocess.Popen(
@@ -95,18 +95,18 @@ def _run_node(name: str, command: list[str], port_option: str) -> Iterator[Node]
         )  # fmt: skip
         node = Node(name, f"http://127.0.0.1:{port}", process)
         try:
-            if _answers(node) or attempt == 2:
+            if _answers(node, chain_id) or attempt == 2:
                 yield node
                 return
         finally:
             node.stop()
 
 
-def _answers(node: Node) -> bool:
+def _answers(node: Node, chain_id: int) -> bool:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         if node.connect().is_connected():
-            return node.connect().eth.chain_id == CHAIN_ID
+            return node.connect().eth.chain_id == chain_id
         time.sleep(0.05)
     return False
 
@@ -117,12 +117,12 @@ def find_free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def write_genesis(folder: Path) -> Path:
+def write_genesis(folder: Path, chain_id: int = CHAIN_ID) -> Path:
     """Write the first block: coins for the faucet, and the wrapped coin where Ethereum has it."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "genesis.json"
     config: dict[str, Any] = {f"{fork}Block": 0 for fork in FORKS}
-    config |= {"chainId": CHAIN_ID, "terminalTotalDifficulty": 0}
+    config |= {"chainId": chain_id, "terminalTotalDifficulty": 0}
     config |= {"shanghaiTime": 0, "cancunTime": 0, "pragueTime": 0}
     blobs = {"target": 6, "max": 9, "baseFeeUpdateFraction": 5007716}
     config |= {"blobSchedule": {"cancun": blobs, "prague": blobs}}

@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from intel.store.compaction import compact_lake
 from intel.store.lake import Lake
 from tests.live.busy import QUICK, read_visible, start_busy, take
 from tests.live.server import Answer, Asked, forward, serve
@@ -57,7 +58,7 @@ def between(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Bet
 def context() -> BaseContext:
     """Children are forked from a server that has our modules loaded, and no threads: quick, and safe to kill."""
     server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload(["intel.following", "tests.live.busy"])
+    server.set_forkserver_preload(["intel.following", "intel.store.compaction", "tests.live.busy"])
     return server
 
 
@@ -120,10 +121,37 @@ def test_killed_ingests_lose_and_double_nothing(
         assert read_visible(store) == untroubled, f"seed {seed}"
 
 
+def compact(store: Path) -> None:
+    """Run in a process of its own, to be killed."""
+    compact_lake(Lake(store), kept_hours=1)
+
+
+@pytest.mark.slow
+def test_killed_compactions_change_nothing(
+    between: tuple[str, Between], context: BaseContext, untroubled: dict[str, Any], tmp_path: Path
+) -> None:
+    """Killed while it writes, and in turn between the ingests that come after it."""
+    chance, killed, number, store, last = random.Random(random.randrange(10**6)), 0, 0, tmp_path / "store", 4
+    while killed < KILLS:
+        number += 1
+        assert number <= 4 * KILLS, "too few compactions lived long enough to be killed"
+        if last >= BLOCKS:
+            store, last = tmp_path / f"store{number}", 4
+        take(store, between[0], last, options=replace(SMALL, chunk=1))
+        before = read_visible(store)
+        process = context.Process(target=compact, args=(store,))
+        killed += kill_when(writing(store, between[1], chance), process, chance)
+        assert read_visible(store) == before
+        last = min(last + 2, BLOCKS)
+    compact_lake(Lake(store))
+    take(store, between[0], options=SMALL)
+    assert read_visible(store) == untroubled
+
+
 def kill_when(reached: Callable[[], bool], process: BaseProcess, chance: random.Random) -> bool:
     """Start a process and kill it a moment after `reached`; say whether it was still running."""
     process.start()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 900  # far beyond any load: a process that hangs is found, a slow one is none
     while process.is_alive() and not reached():
         assert time.monotonic() < deadline
         time.sleep(0.0005)

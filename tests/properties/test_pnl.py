@@ -13,6 +13,8 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from intel.model import Subject
+from intel.profiler.disposals import AT_COST, list_lots, tabulate_disposals
+from intel.profiler.lots import METHODS
 from intel.profiler.pnl import compute_pnl
 from intel.profiler.postings import ALWAYS, Window, parse_window
 from intel.profiler.subjects import resolve_subject
@@ -187,6 +189,39 @@ def check_identity(document: dict[str, Any]) -> None:
         assert sum(micro(row, part) for row in document["by_token"]) == micro(document, part)
 
 
+def check_list(reader: Reader, subject: Subject, window: Window) -> None:
+    """The disposals one by one are what the sums say, and each is what its lots had cost."""
+    for method in METHODS:
+        document = compute_pnl(reader, subject, window, method=method)
+        rows = tabulate_disposals(reader, subject, window, method=method).to_pylist()
+        assert sum(micro(row, "gain") for row in rows) == micro(document, "realized")
+        assert sum(micro(row, "unknown_basis") for row in rows if row["unknown_basis_usd"]) == micro(
+            document, "unknown_basis"
+        )
+        at_cost = [micro(row, "value") for row in rows if row["valued_at"] == AT_COST]
+        assert sum(at_cost) == micro(document, "unpriced")
+        for row in rows[:3]:
+            lots = list_lots(reader, subject, row["disposal"], window, method=method)
+            assert sum(round((lot["cost_usd"] or 0) * 1_000_000) for lot in lots) == micro(row, "basis")
+
+
+@EXAMPLES
+@given(transactions=any_transactions())
+@example(transactions=[
+    (move(1, STRANGER, MINE, ETH, 1),), (move(2, STRANGER, MINE, ETH, 1),),
+    (move(3, MINE, STRANGER, ETH, 1, is_unpriced=True),),
+    (move(4, MINE, LENDER, ETH, 1), move(4, LENDER, MINE, MEME, 1)),
+])  # fmt: skip
+def test_the_list_of_disposals_and_the_sums_tell_one_story(
+    transactions: list[Transaction], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    store = tmp_path_factory.mktemp("story") / "store"
+    write_snapshot(store, build_world(transactions))
+    with Reader(store, memory="1GB") as reader:
+        for window in WINDOWS[:2]:
+            check_list(reader, find(reader, "me"), window)
+
+
 UNPRICED_SALE: list[Transaction] = [
     (move(1, STRANGER, MINE, ETH, 1),),
     (move(2, STRANGER, MINE, ETH, 1),),
@@ -221,6 +256,10 @@ def test_total_is_what_the_ledger_says(
 
 @EXAMPLES
 @given(transactions=plain_transactions())
+@example(transactions=[
+    *[(move(1, OTHER, wallet, ETH, 9),) for wallet in (MINE, ALSO_MINE)], (move(2, MINE, ALSO_MINE, ETH, 3),),
+    (move(3, ALSO_MINE, STRANGER, ETH, 5),),
+])  # fmt: skip
 def test_merging_changes_only_what_was_counted_twice(
     transactions: list[Transaction], tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import resource
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from tests.commands import (
     ACORN_HOT,
     DEPOSIT,
     FORMULA_SYMBOL,
+    SECRET,
     TRANSFERS,
     USDX,
     USER,
@@ -94,6 +98,42 @@ def test_attribute_writes_the_columns_asked_for(store: Path, tmp_path: Path) -> 
     answer = run("attribute", write_inputs(tmp_path, "txt"), "--out", out, "--columns", "colour", store=store)
     assert answer.code == 2
     assert "no column is called 'colour'" in answer.err
+
+
+def test_attribute_leaves_private_labels_out_where_asked(store: Path, tmp_path: Path) -> None:
+    path, out = tmp_path / "in.txt", tmp_path / "out.csv"
+    path.write_text(SECRET, encoding="utf-8")
+    for options, entity in (([], "acorn-nuts"), (["--public-only"], "")):
+        succeed("attribute", path, "--out", out, *options, store=store)
+        assert [row["entity_id"] for row in read_csv(out)] == [entity]
+
+
+def test_attribute_says_why_it_cannot(store: Path, tmp_path: Path) -> None:
+    (tmp_path / "two.csv").write_text("from,to\n1,2\n", encoding="utf-8")
+    (tmp_path / "x.txt").write_text("junk", encoding="utf-8")
+    for name, out, fault, hint in (
+        ("two.csv", "o.csv", "has no column `address`", "from, to"),
+        ("x.txt", "absent/o.csv", "cannot write", "a folder that exists"),
+        ("x.txt", "o.xls", "no known format", ".parquet, .csv, .jsonl"),
+        (".", "o.csv", "is no address list", "known: .txt"),
+    ):
+        answer = run("attribute", tmp_path / name, "--out", tmp_path / out, store=store)
+        assert answer.code in {1, 2}
+        assert fault in answer.err
+        assert hint in answer.err
+
+
+@pytest.mark.slow
+def test_a_million_addresses_keep_their_order_in_bounded_memory(store: Path, tmp_path: Path) -> None:
+    known = [ACORN_HOT, "junk", USER, DEPOSIT, "", ACORN_COLD, f"0x{7:040x}"]
+    path, out = tmp_path / "in.txt", tmp_path / "out.parquet"
+    lines = [known[n * n % 11 % 7] if n % 3 else f"0x{n:040x}" for n in range(1_000_000)]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    words = ["attribute", path, "--out", out, "--columns", "address,status", "--store", store]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    subprocess.run([sys.executable, "-m", "intel", *words], check=True, capture_output=True)
+    assert pq.read_table(out, columns=["address"])["address"].to_pylist() == lines
+    assert max(before, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) < 4_000_000  # kilobytes
 
 
 def test_attribute_strict_names_the_row_and_leaves_no_file(store: Path, tmp_path: Path) -> None:

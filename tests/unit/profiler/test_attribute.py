@@ -77,9 +77,38 @@ def test_the_tier_leaves_out_what_is_only_probable(db: Database) -> None:
     assert list(db.attribute([FUND_3, FUND_1], tier="confirmed").status) == ["unknown", "labelled"]
 
 
-def test_private_attributions_are_marked(db: Database) -> None:
+def test_private_attributions_are_marked_and_can_be_left_out(db: Database) -> None:
     frame = db.attribute([SUSPECT, HOT])
     assert list(frame.visibility) == ["private", "public"]
+    assert frame.entity_id[0] is not None
+    public = db.attribute([SUSPECT, HOT], with_private=False)
+    assert list(public.entity_id.fillna("")) == ["", "binance"]
+    assert "private" not in set(public.visibility)
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("TJRabPrwbZy45sbavfcjinPJC18kjpRTv8", "unknown"),  # Tron
+        ("4Nd1mYQ5GZ6tQX5pDqXnq8hDbGJmVUCpHTjSyvHDkYxP", "unknown"),  # Solana
+        ("1BoatSLRHtKNngkdXEeobR76b53LETtpyT", "unknown"),
+        ("BC1QAR0SRRR7XFKVY5L643LYDNW9RE59GTZZWF5MDQ", "unknown"),
+        ("bitcoincash:qpm2qsznhks23z7629mms6s5cwef74vcwvy22gdx6a", "unknown"),
+        ("rEb8TK3gBgk5auZkwc6sHnwrGVJH8DuaLh", "unknown"),  # XRP
+        ("cosmos1vlthgax23ca9syk7xgaz347xmf4nunefw3cnv8", "unknown"),
+        ("EQDtFpEwcFAEcRe5mLVh2N6C0x-_hJEM7W61_JLnSF74p4q2", "unknown"),  # TON
+        ("solana:4Nd1mYQ5GZ6tQX5pDqXnq8hDbGJmVUCpHTjSyvHDkYxP", "unknown"),
+        ("0X" + "B" * 40, "labelled"),
+        ("hello world", "invalid"),
+        ("0x" + "g" * 40, "invalid"),
+        ("x" * 100_000, "invalid"),
+        ("a\x00b", "invalid"),
+        ("TJRabPrwbZy45sbavfcjinPJC18kjpRTv0", "invalid"),  # base58 has no zero
+    ],
+)
+def test_forms_of_many_chains_are_known(db: Database, text: str, status: str) -> None:
+    row = db.attribute([text]).iloc[0]
+    assert (row.status, bool(row.reason)) == (status, True)
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from intel.errors import UnknownSubject, UsageError
 from intel.profiler.counterparties import tabulate_counterparties
-from intel.profiler.dealings import DealingSort, tabulate_dealings
+from intel.profiler.coverage import last_seen_by_chain
+from intel.profiler.dealings import DealingSort, tabulate_dealings, tabulate_new
 from intel.profiler.postings import parse_window
 from intel.profiler.subjects import resolve_subject
 from intel.store.reader import Reader
@@ -44,6 +47,22 @@ def test_new_are_those_not_dealt_with_before(reader: Reader) -> None:
     assert {row["is_new"] for row in tabulate_dealings(reader, fund).to_pylist()} == {None}
     with pytest.raises(UsageError, match="new"):
         tabulate_dealings(reader, fund, only_new=True)
+
+
+@pytest.mark.parametrize("days", [5, 30, 3_000])
+def test_the_new_of_the_last_days_are_those_whose_first_dealing_lies_in_them(reader: Reader, days: int) -> None:
+    fund = resolve_subject(reader, "alice-fund")
+    window = parse_window(until="2024-03")
+    seen = max(last_seen_by_chain(reader).values())
+    assert window.until is not None
+    start = min(seen, window.until) - timedelta(days=days)
+    every = {
+        (row["who"], row["chain"]): row["first_time"] for row in tabulate_dealings(reader, fund, window).to_pylist()
+    }
+    rows = tabulate_new(reader, fund, window, days=days).to_pylist()
+    assert {(row["who"], row["chain"]): row["first_time"] for row in rows} == {
+        key: first for key, first in every.items() if first >= start
+    }
 
 
 @pytest.mark.parametrize("by", ["entity", "address"])

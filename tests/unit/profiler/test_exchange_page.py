@@ -10,7 +10,6 @@ import pytest
 from intel.errors import UnknownSubject, UsageError
 from intel.profiler.categories import list_categories, tabulate_category
 from intel.profiler.exchange_page import (
-    check_exchange,
     tabulate_deposit_addresses,
     tabulate_netflows,
     tabulate_new_deposits,
@@ -150,10 +149,3 @@ def test_a_category_lists_its_entities_and_what_crossed_their_borders(reader: Re
         ("exchange", 2, 5),
         ("fund_otc", 1, 2),
     ]
-
-
-def test_what_is_no_exchange_has_no_exchange_page() -> None:
-    check_exchange({"name": "Bank", "category": "exchange"})
-    for entity in (None, {"name": "Fund", "category": "fund_otc"}):
-        with pytest.raises(UsageError, match="no exchange"):
-            check_exchange(entity)

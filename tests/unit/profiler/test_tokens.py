@@ -9,12 +9,11 @@ import pytest
 from intel.errors import AmbiguousSubject, UnknownSubject, UsageError
 from intel.profiler.postings import parse_window
 from intel.profiler.subjects import resolve_subject
+from intel.profiler.token_flows import tabulate_token_exchange_flows, tabulate_token_flows
 from intel.profiler.tokens import (
     describe_token,
     resolve_token,
     tabulate_holders,
-    tabulate_token_exchange_flows,
-    tabulate_token_flows,
 )
 from intel.store.reader import Reader
 from tests.small_world import address

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -121,3 +123,22 @@ def test_trust_is_monotone_and_covers_every_level() -> None:
     assert all(p < ceiling < 1 for _, p, ceiling in scale.levels)
     assert find_label_source("etherscan_dump_dawsbot").origin == find_label_source("forta_labelled").origin
     assert find_label_source("my own list").origin == "my own list"
+
+
+def test_contracts_and_vaults_are_addresses_and_the_chains_of_the_live_ingest_are_there() -> None:
+    roles = {"name_registry", "name_resolver", "across", "cctp", "validator_deposits", "mixer"}
+    ids = {"ethereum": 1, "optimism": 10, "bsc": 56, "gnosis": 100, "polygon": 137, "base": 8453, "arbitrum": 42161}
+    for slug, number in {**ids, "avalanche": 43114}.items():
+        assert find_chain(slug).chain_id == number
+    for facts in load_chains().values():
+        single = (facts.wrapped, facts.base_fee_to, facts.l1_fee_to)
+        listed = [address for role in facts.contracts.values() for address in role]
+        for address in (*(one for one in single if one), *facts.entry_points, *listed):
+            assert re.fullmatch("0x[0-9a-f]{40}", address), (facts.slug, address)
+        assert set(facts.contracts) <= roles, facts.slug
+        assert facts.slug == "evm" or facts.native_symbol, facts.slug
+
+
+def test_only_the_native_coin_of_a_chain_is_withdrawn_natively() -> None:
+    assert find_chain("gnosis").withdrawals_in == "GNO"
+    assert find_chain("ethereum").withdrawals_in is None

@@ -1,0 +1,78 @@
+"""What does each address do, in numbers? Its degrees, amounts, rhythm, gas and neighbours, for all addresses at once.
+
+Everything is counted from facts before a cut-off. What each figure means: `intel.ml.feature_list`; the tables that it
+comes from: `intel.ml.feature_tables`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from intel.ml.feature_list import FEATURES
+from intel.ml.feature_tables import STEPS
+from intel.store import Connection
+
+Matrix = npt.NDArray[np.float32]
+
+_END = datetime(9999, 1, 1)  # noqa: DTZ001 -- the ledger's times carry no zone; all are UTC
+_VIEWS = {"role_order"}  # read once, hence never stored
+
+_JOINED = """
+from role_sums s
+left join role_partners p on p.address_id = s.address_id
+left join role_rhythm r on r.address_id = s.address_id
+left join role_gaps g on g.address_id = s.address_id
+left join role_bundles b on b.address_id = s.address_id
+left join role_assets a on a.address_id = s.address_id
+left join role_amounts v on v.address_id = s.address_id
+left join role_signed i on i.address_id = s.address_id
+left join role_called c on c.address_id = s.address_id
+left join role_consent o on o.address_id = s.address_id
+left join role_tokens t on t.address_id = s.address_id
+left join role_neighbours n on n.address_id = s.address_id
+left join role_kin f on f.address_id = s.first_sender
+left join role_collectors l on l.last_receiver = s.last_receiver
+"""
+
+
+def build_features(con: Connection, cut_off: datetime | None = None) -> None:
+    """Make the temporary table role_features: address_id and one column (float) per feature, sorted by address_id.
+
+    One row per address with a transfer before `cut_off` (UTC, null: all of history). Null is: does not apply, or the
+    store cannot tell. Reads facts alone.
+    """
+    bounds = {"cut_off": cut_off or _END, "end": _END}
+    for name, query in STEPS:
+        params = {key: value for key, value in bounds.items() if f"${key}" in query}
+        kind = "view" if name in _VIEWS else "table"
+        con.execute(f"create or replace temp {kind} {name} as {query}", params)
+    columns = ", ".join(f"cast({feature.sql} as float) as {feature.name}" for feature in FEATURES)
+    con.execute(
+        f"create or replace temp table role_features as select s.address_id, {columns} {_JOINED} order by s.address_id"
+    )
+    for name, _ in reversed(STEPS):
+        con.execute(f"drop {'view' if name in {'role_order'} else 'table'} {name}")
+
+
+def read_features(con: Connection, first: int, last: int) -> tuple[npt.NDArray[np.int64], Matrix]:
+    """Return ids and features of the addresses first <= id < last, in order of ids; NaN where null."""
+    rows = con.execute(
+        "from role_features where address_id >= $first and address_id < $last order by address_id",
+        {"first": first, "last": last},
+    ).fetchnumpy()
+    ids = np.asarray(rows["address_id"], dtype=np.int64)
+    matrix = np.empty((len(ids), len(FEATURES)), dtype=np.float32)
+    for place, feature in enumerate(FEATURES):
+        matrix[:, place] = np.ma.filled(np.ma.asarray(rows[feature.name], dtype=np.float32), np.nan)
+    return ids, matrix
+
+
+def hash_features() -> str:
+    """Return the digest that binds a model to names, order and definition of the features."""
+    texts = [f"{feature.name}|{feature.unit}|{feature.sql}" for feature in FEATURES]
+    texts += [f"{name}|{query}" for name, query in STEPS] + [_JOINED]
+    return hashlib.sha256("\n".join(" ".join(text.split()) for text in texts).encode()).hexdigest()[:16]
