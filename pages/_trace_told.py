@@ -110,7 +110,7 @@ def show_steps(trace: Trace) -> None:
         name=f"trace_payments_{trace.source['name']}",
         empty="None.",
         columns=_STEP_COLUMNS,
-        note="In order of time; “traced USD” is the part of the payment that is the money followed.",
+        note="In the order followed; “traced USD” is the part of the payment that is the money followed.",
     )
 
 
