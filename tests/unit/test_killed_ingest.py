@@ -120,7 +120,8 @@ def test_two_runs_at_once_are_refused(tmp_path: Path) -> None:
     ingest(store, path)
     with (
         lock_file(store / "lake.lock", "a test is writing"),
-        pytest.raises(StoreError, match="another ingest") as caught,
+        pytest.raises(StoreError, match="another command is writing") as caught,
+        Lake(store).write("a second one", patience=0),
     ):
-        ingest(store, path)
+        pass
     assert "wait" in caught.value.hint

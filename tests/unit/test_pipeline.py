@@ -60,7 +60,8 @@ def test_the_demo_is_built_whole(demo: Path) -> None:
     assert abs(counted - TRANSFERS) < TRANSFERS / 10
     manifest = read_manifest(demo, current_build(demo))
     assert (manifest.lake_commit, manifest.workspace_revision) == (commit.commit_id, "1")  # its private labels
-    assert [report["name"] for report in manifest.reports] == [rule.name for rule in ALL if rule.is_on]
+    names = [report["name"] for report in manifest.reports]
+    assert names == [*(rule.name for rule in ALL if rule.is_on), "role_model"]
     assert not [report for report in manifest.reports if report["failed"]]
     assert list((snapshot_path(demo, manifest.build_id)).glob("*truth*")) == []
 
@@ -105,7 +106,7 @@ def test_a_failing_heuristic_is_reported_and_stops_nothing(settings: Settings, m
     assert [name for name, report in reports.items() if report["failed"]] == ["broken", "late"]
     assert "no_such_table" in str(reports["broken"]["note"])
     assert "no number" in str(reports["late"]["note"])
-    assert set(reports) == {"broken", "late", *(rule.name for rule in ALL if rule.is_on)}
+    assert set(reports) == {"broken", "late", "role_model", *(rule.name for rule in ALL if rule.is_on)}
     assert current_build(settings.store) == manifest.build_id
     assert read(settings, "select count(*) from beliefs.evidence where heuristic = 'late'") == [(0,)]
 

@@ -1,6 +1,6 @@
 """How soon does a warm app show the first figures of a profile in a real browser, and how soon the whole page?
 
-    python bench/pages.py STORE [SUBJECT ...]
+    python bench/first_paint.py STORE [SUBJECT ...]
 
 Serves the app on this machine and opens each profile in chromium: first once, cold, then several times in sessions of
 their own. "First" is from the navigation to the first figure of the header, "whole" to the last line of the page.

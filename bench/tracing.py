@@ -1,6 +1,6 @@
 """Does a trace find where stolen money went, and how quickly? Two published cases, alone and among strangers; speed.
 
-    INTEL_DATA_MIRROR=DIR .venv/bin/python bench/trace.py [--store DIR] [--background 100000]
+    INTEL_DATA_MIRROR=DIR .venv/bin/python bench/tracing.py [--store DIR] [--background 100000]
 
 The cases are transfers that others followed by hand (edges/tracing_*; truth/tracing_* is read only to count). In the
 grafted form every third address between source and end is also somebody of the simulated economy, whose payments dilute
