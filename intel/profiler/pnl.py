@@ -59,7 +59,9 @@ def compute_pnl(
     check_method(method)
     flow = read_flow(reader, subject, window)
     since = _to_micros(window.since)
-    ends = (read_worth(reader, flow, window.until), read_worth(reader, flow, window.since))
+    now = read_worth(reader, flow, window.until)
+    # Before everything nothing was held: any price will do.
+    ends = (now, now if window.since is None else read_worth(reader, flow, window.since))
     found = {name: match_lots(flow.movements, name) for name in METHODS}
     summed = {name: _sum_up(flow, matched, since, ends, found["average"]) for name, matched in found.items()}
     chosen = summed[method]
