@@ -73,6 +73,11 @@ def name_subject(subject: Subject) -> str:
     return subject.entity_id or subject.name if subject.kind == "entity" else subject.name
 
 
+def link_trace(source: str) -> None:
+    """Show a link to where the money of a subject went."""
+    st.page_link(TRACE, label="Follow the money", icon=":material/timeline:", query_params={"source": source})
+
+
 def link_search(label: str) -> None:
     """Show a link to the search page."""
     st.page_link(SEARCH, label=label, icon=":material/search:")

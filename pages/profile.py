@@ -21,7 +21,7 @@ from pages._frame import show_page
 from pages._gains import show_gains
 from pages._header import show_caveats, show_figures, show_header
 from pages._judge import show_judgements
-from pages._links import name_subject, read_wanted
+from pages._links import GRAPH, link_subject, link_trace, name_subject, read_wanted
 from pages._notes import show_notebook
 from pages._partners import show_counterparties
 from pages._proof import show_coverage, show_evidence, show_labels, show_members
@@ -92,6 +92,8 @@ def show_subject(reader: Reader, text: str) -> None:
     subject, profile = load_profile(reader, reader.build_id, text, tier, window)
     with notebook:
         show_notebook(reader, name_subject(subject))
+        link_subject(name_subject(subject), "Graph", ":material/share:", GRAPH)
+        link_trace(name_subject(subject))
     with slot:
         show_header(reader, subject, profile)
         # Read anew each time: what was judged a moment ago is not in the kept profile.

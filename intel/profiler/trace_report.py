@@ -18,19 +18,19 @@ from intel.profiler.trace_kernels import BRIDGED, PASSED, RETURNED, Array
 from intel.profiler.trace_town import WALL_KINDS, read_flows, read_places
 from intel.store.reader import Reader
 
-# What an end is, and whether it says to whom the money went.
+# What an end is, in both directions.
 END_KINDS = {
-    "service": "reached a named service, which mixes the money of many",
-    "owner": "reached somebody who is named",
-    "mixer": "went into a mixer; who took it out is not followed",
-    "returned": "came back to the source",
-    "held": "rests at an address that nobody is known to own",
-    "too_far": "rests at an address as many payments away as were to be followed",
-    "hub": "reached an unlabelled hub, which mixes the money of many",
-    "system": "went to nobody: burnt, or to the protocol",
-    "on_the_way": "went into a bridge; the other side lies outside what was followed",
-    "small": "was cut off as too small to follow",
-    "fees": "was paid for transactions",
+    "service": "a named service, which mixes the money of many",
+    "owner": "somebody who is named",
+    "mixer": "a mixer: who else used it is not followed",
+    "returned": "the source itself",
+    "held": "an address that nobody is known to own: the trail ends there",
+    "too_far": "an address as many payments away as were to be followed",
+    "hub": "an unlabelled hub, which mixes the money of many",
+    "system": "nobody: minted, burnt, or the protocol",
+    "on_the_way": "a bridge whose other side lies outside what was followed",
+    "small": "too small to follow",
+    "fees": "the price of transactions",
 }
 _NAMED = ("service", "owner", "mixer", "returned")
 STEPS, ENDS, PATHS = 5_000, 500, 25
