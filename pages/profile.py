@@ -88,7 +88,7 @@ def show_subject(reader: Reader, text: str) -> None:
     slot = st.container()
     with st.container(horizontal=True, gap="small", key="bar"):
         tier, window = ask_scope()
-        notebook = st.container(horizontal=True, gap="small")
+        notebook = st.container(horizontal=True, gap="small", vertical_alignment="center")
     subject, profile = load_profile(reader, reader.build_id, text, tier, window)
     with notebook:
         show_notebook(reader, name_subject(subject))
