@@ -43,7 +43,9 @@ def test_command_takes_a_store(path: tuple[str, ...]) -> None:
 def test_documented_commands_exist() -> None:
     unknown = []
     for document in DOCUMENTS:
-        for words in re.findall(r"(?:^|[`/ ])intel ([a-z]+(?: [a-z][a-z0-9]*)?)", document.read_text("utf-8"), re.MULTILINE):
+        for words in re.findall(
+            r"(?:^|[`/ ])intel ([a-z]+(?: [a-z][a-z0-9]*)?)", document.read_text("utf-8"), re.MULTILINE
+        ):
             first, *rest = words.split()
             group = COMMANDS.get((first,))
             nested = rest and hasattr(group, "commands")

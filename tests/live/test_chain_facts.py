@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +20,15 @@ from tests.parts import require_part
 CHAINS = {"optimism": 10, "arbitrum": 42161, "avalanche": 43114}
 
 
+def wait_for(ask: Callable[[], Any]) -> Any:
+    """Return the node's answer as soon as it has one: a transaction is mined a moment after it is taken."""
+    for _ in range(200):
+        if answer := ask():
+            return answer
+        time.sleep(0.05)
+    raise AssertionError("the node never answered")
+
+
 @pytest.mark.parametrize("chain", CHAINS)
 def test_fees_go_where_the_chain_puts_them(chain: str, tmp_path: Path) -> None:
     require_part("contracts")
@@ -25,8 +37,10 @@ def test_fees_go_where_the_chain_puts_them(chain: str, tmp_path: Path) -> None:
         sender = node.ask("eth_accounts")[0]
         node.ask("anvil_setBalance", sender, hex(10**20))
         paid = {"from": sender, "to": MINER, "value": "0x5", "maxPriorityFeePerGas": hex(10**9)}
-        block = node.ask("eth_getTransactionReceipt", node.ask("eth_sendTransaction", paid))
-        base = int(node.ask("eth_getBlockByNumber", block["blockNumber"], False)["baseFeePerGas"], 16)
+        sent = node.ask("eth_sendTransaction", paid)
+        block = wait_for(lambda: node.ask("eth_getTransactionReceipt", sent))
+        mined = wait_for(lambda: node.ask("eth_getBlockByNumber", block["blockNumber"], False))
+        base = int(mined["baseFeePerGas"], 16)
         ingest_rpc(settings_of(store), node.url)
     used, price = int(block["gasUsed"], 16), int(block["effectiveGasPrice"], 16)
     rewards = dict(lake_rows(store, "select receiver, value_raw from lake_transfers where kind = 'reward'"))
