@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from types import TracebackType
 
 import typer
@@ -254,6 +257,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         if not read_settings().shows_tracebacks:
             sys.excepthook = _confess
+            atexit.register(_end_quietly)
         typer.main.get_command(app)(arguments, prog_name="intel")
     except IntelError as error:
         Talk().complain(error)
@@ -262,6 +266,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         fault = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
         Talk().complain(StoreError(fault, "check the path, its permissions and the free disk space"))
         sys.exit(1)
+
+
+def _end_quietly() -> None:
+    """Drop what libraries write while the interpreter is taken down: duckdb's binding lists its own objects there."""
+    sys.stderr.flush()
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
 
 
 def _confess(kind: type[BaseException], error: BaseException, _: TracebackType | None) -> None:
