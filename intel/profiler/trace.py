@@ -129,11 +129,12 @@ def run_pass(
     town = _mark_source(places, source, len(flows.statement_ends) - 1)
     wish = Wish(RULES.index(question.rule), question.max_hops, question.min_usd, is_forward, only_tx)
     run = _start_run(ledger, town, wish, _turn_jumps(jumps, is_forward=is_forward), source)
-    row, end = _find_ends(span or (0, len(flows.tx)), ledger, source, wish)
+    paid = _list_paid(ledger, source)
+    row, end = _find_ends(span or (0, len(flows.tx)), ledger, paid, wish)
     while row != end:
         row = follow_rows(row, end, run)
         run = run if row == end else _grow(run)
-    return _collect(run, _count_unpriced(ledger, town, source))
+    return _collect(run, _count_unpriced(ledger, town, paid))
 
 
 def _turn(flows: Flows, *, is_forward: bool) -> Ledger:
@@ -185,10 +186,10 @@ def _find_transaction(reader: Reader, flows: Flows, tx_hash: str) -> int:
     return int(find_rows(flows.transfer, np.array([found[0][0]]))[0])
 
 
-def _find_ends(span: tuple[int, int], ledger: Ledger, source: Source, wish: Wish) -> tuple[int, int]:
+def _find_ends(span: tuple[int, int], ledger: Ledger, paid: Array, wish: Wish) -> tuple[int, int]:
     """Return the row to begin with and the one to stop before, in the order of the pass."""
     first, last = span
-    rows = np.flatnonzero(ledger.tx == wish.only_tx) if wish.only_tx >= 0 else _list_paid(ledger, source)
+    rows = np.flatnonzero(ledger.tx == wish.only_tx) if wish.only_tx >= 0 else paid
     rows = rows[(rows >= first) & (rows < last)]
     if not len(rows):
         return 0, 0
@@ -252,8 +253,7 @@ def _collect(run: Run, unpriced: int) -> Passage:
     )  # fmt: skip
 
 
-def _count_unpriced(ledger: Ledger, town: Town, source: Source) -> int:
+def _count_unpriced(ledger: Ledger, town: Town, paid: Array) -> int:
     """Return how many payments of the source have no price, so that nothing of them was followed."""
-    paid = _list_paid(ledger, source)
     counts = (ledger.kind[paid] >= 0) & (ledger.kind[paid] != FEE) & (town.pool[ledger.asset[paid]] >= 0)
     return int(np.count_nonzero(counts & np.isnan(ledger.usd[paid])))

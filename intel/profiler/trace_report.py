@@ -182,24 +182,15 @@ def _choose_rows(passage: Passage) -> Array:
 
 def _tabulate_steps(reader: Reader, passage: Passage, asked: Question, places: Array) -> pa.Table:
     """Return one row per step, in the order in which the money moved, with the ledger's exact amounts."""
-    flows, told = read_flows(reader), passage.told
-    rows = told.row[places]
-    facts = _read_transfers(reader, flows.transfer[rows])
-    names = _name_parties(reader, {int(i) for i in (*flows.sender[rows], *flows.receiver[rows]) if i >= 0}, asked)
-    outcomes = ("passed", "ended", "returned", "bridged")
-    table = []
-    for number, place in enumerate(places):
-        row = told.row[place]
-        ends = {
-            side: names.get(int(column[row]), _NOBODY)
-            for side, column in (("sender", flows.sender), ("receiver", flows.receiver))
+    told, outcomes = passage.told, ("passed", "ended", "returned", "bridged")
+    rows = tell_rows(reader, tuple(told.row[places].tolist()), asked)
+    table = [
+        {
+            "step": number, "hop": int(told.hop[place]), **row, "traced_usd": round(float(told.weight[place]), 6),
+            "outcome": outcomes[told.outcome[place]],
         }
-        table.append({
-            "step": number + 1, "hop": int(told.hop[place]), **facts[int(flows.transfer[row])],
-            **{side: party["address"] for side, party in ends.items()},
-            **{f"{side}_name": party["name"] for side, party in ends.items()},
-            "traced_usd": round(float(told.weight[place]), 6), "outcome": outcomes[told.outcome[place]],
-        })  # fmt: skip
+        for number, (place, row) in enumerate(zip(places, rows, strict=True), start=1)
+    ]  # fmt: skip
     return pa.Table.from_pylist(table, _STEP)
 
 
@@ -207,7 +198,7 @@ def tell_rows(reader: Reader, rows: tuple[int, ...], asked: Question) -> list[di
     """Return rows of the flow columns as the ledger tells them: time, transaction, both ends by name, amount, USD."""
     flows, places = read_flows(reader), np.array(rows, np.int64)
     facts = _read_transfers(reader, flows.transfer[places])
-    names = _name_parties(reader, {int(i) for i in (*flows.sender[places], *flows.receiver[places])}, asked)
+    names = _name_parties(reader, {int(i) for i in (*flows.sender[places], *flows.receiver[places]) if i >= 0}, asked)
     told = []
     for row in rows:
         sender, receiver = (names.get(int(column[row]), _NOBODY) for column in (flows.sender, flows.receiver))
