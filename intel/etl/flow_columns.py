@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numba
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from intel.model import COUNTED_KINDS, TRANSFER_KINDS
-from intel.store import Connection
-from intel.store.flows import FLOW_COLUMNS, Column, create_column
+from intel.store import Connection, lend_memory
+from intel.store.flows import FLOW_COLUMNS, INDEX_COLUMNS, Column, create_column
 
-_BATCH_ROWS = 1_000_000
+_BATCH_ROWS = 4_000_000
 _LARGEST_BLOCK = 4_096  # rows; within a larger block the order of the ledger stays
 
 # Flagged rows are kept, as kind -1: a row's place must not depend on what hygiene thinks of another one.
@@ -29,6 +30,7 @@ from facts.transfers t
 join (select unnest($kinds) as kind, unnest(range(len($kinds))) as code) k using (kind)
 left join (
     select distinct transfer_id from beliefs.transfer_flags where flag in (select unnest($spam))) f using (transfer_id)
+where t.transfer_id >= $first and t.transfer_id < $last
 order by t.transfer_id
 """
 
@@ -55,9 +57,22 @@ def write_flow_columns(con: Connection, folder: Path, spam_flags: Sequence[str])
     """
     rows = int(con.execute("select count(*) from facts.transfers").fetchall()[0][0])
     addresses = int(con.execute("select coalesce(max(address_id) + 1, 0) from facts.addresses").fetchall()[0][0])
-    columns = {name: create_column(folder, name, rows) for name in FLOW_COLUMNS}
+    # Two entries a row in the statements; the system counts mapped pages as ours.
+    with lend_memory(con, rows * _row_bytes(FLOW_COLUMNS) + 2 * rows * _row_bytes(INDEX_COLUMNS)):
+        columns = {name: create_column(folder, name, rows) for name in FLOW_COLUMNS}
+        _fill_columns(con, columns, spam_flags)
+        _write_statements(folder, columns, addresses)
+        for column in columns.values():
+            column.flush()
+
+
+def _row_bytes(columns: Mapping[str, npt.DTypeLike]) -> int:
+    return sum(np.dtype(kind).itemsize for kind in columns.values())
+
+
+def _fill_columns(con: Connection, columns: Mapping[str, Column], spam_flags: Sequence[str]) -> None:
     filled, tx = 0, 0
-    for batch in _read_blocks(con, spam_flags):
+    for batch in _read_blocks(con, len(columns["tx"]), spam_flags):
         part = {name: batch[name].to_numpy(zero_copy_only=False) for name in batch.column_names}
         times = _Times(part["moment"], part["block"], part["tag"])
         order, numbers = _number_transactions(times, tx)
@@ -65,26 +80,23 @@ def write_flow_columns(con: Connection, folder: Path, spam_flags: Sequence[str])
         for name in FLOW_COLUMNS:
             columns[name][filled:end] = numbers[order] if name == "tx" else part[name][order]
         filled, tx = end, int(numbers.max(initial=tx - 1)) + 1
-    _write_statements(folder, columns, addresses)
-    for column in columns.values():
-        column.flush()
 
 
-def _read_blocks(con: Connection, spam_flags: Sequence[str]) -> Iterator[pa.Table]:
+def _read_blocks(con: Connection, rows: int, spam_flags: Sequence[str]) -> Iterator[pa.Table]:
     """Yield the rows in batches that end where a block ends."""
     params = {"kinds": list(TRANSFER_KINDS), "counted": len(COUNTED_KINDS), "spam": list(spam_flags)}
     kept: pa.Table | None = None
-    for batch in con.sql(_ROWS, params=params).to_arrow_reader(_BATCH_ROWS):
-        table = pa.Table.from_batches([batch])
-        table = table if kept is None else pa.concat_tables([kept, table])
+    for first in range(0, rows, _BATCH_ROWS):
+        table = con.sql(_ROWS, params=params | {"first": first, "last": first + _BATCH_ROWS}).to_arrow_table()
+        table = (table if kept is None else pa.concat_tables([kept, table])).combine_chunks()
         moment, block = table["moment"].to_numpy(), table["block"].to_numpy()
         breaks = np.flatnonzero((moment[1:] != moment[:-1]) | (block[1:] != block[:-1])) + 1
         cut = int(breaks[-1]) if len(breaks) else 0
         if cut:
-            yield table.slice(0, cut).combine_chunks()
+            yield table.slice(0, cut)
         kept = table.slice(cut)
     if kept is not None and kept.num_rows:
-        yield kept.combine_chunks()
+        yield kept
 
 
 @numba.njit(cache=True)

@@ -20,6 +20,14 @@ Matrix = npt.NDArray[np.float32]
 
 _END = datetime(9999, 1, 1)  # noqa: DTZ001 -- the ledger's times carry no zone; all are UTC
 _VIEWS = {"role_order"}  # read once, hence never stored
+_BUCKET_MOVES = 25_000_000  # about 3 GB while they are sorted and grouped
+# These ask for nothing but an address's own moves: they are filled bucket by bucket of addresses; the first three of
+# them are only on the way.
+_OWN = (
+    "role_moves", "role_hours", "role_order", "role_pairs", "role_sums", "role_rhythm", "role_gaps",
+    "role_bundles", "role_assets", "role_amounts",
+)  # fmt: skip
+_PASSING = _OWN[:3]
 
 _JOINED = """
 from role_sums s
@@ -45,17 +53,52 @@ def build_features(con: Connection, cut_off: datetime | None = None) -> None:
     One row per address with a transfer before `cut_off` (UTC, null: all of history). Null is: does not apply, or the
     store cannot tell. Reads facts alone.
     """
-    bounds = {"cut_off": cut_off or _END, "end": _END}
+    bounds: dict[str, object] = {"cut_off": cut_off or _END, "end": _END}
+    for first, last in _list_buckets(con):
+        for name, query in STEPS:
+            if name in _OWN:
+                _fill_own(con, name, query, bounds | {"first": first, "last": last})
+    for name in reversed(_PASSING):
+        con.execute(f"drop {_kind(name)} {name}")
     for name, query in STEPS:
-        params = {key: value for key, value in bounds.items() if f"${key}" in query}
-        kind = "view" if name in _VIEWS else "table"
-        con.execute(f"create or replace temp {kind} {name} as {query}", params)
+        if name not in _OWN:
+            con.execute(f"create or replace temp table {name} as {query}", _choose(query, bounds))
     columns = ", ".join(f"cast({feature.sql} as float) as {feature.name}" for feature in FEATURES)
     con.execute(
         f"create or replace temp table role_features as select s.address_id, {columns} {_JOINED} order by s.address_id"
     )
-    for name, _ in reversed(STEPS):
-        con.execute(f"drop {'view' if name in {'role_order'} else 'table'} {name}")
+    for name, _ in STEPS:
+        if name not in _PASSING:
+            con.execute(f"drop table {name}")
+
+
+def _list_buckets(con: Connection) -> list[tuple[int, int]]:
+    """Return spans [first, last) of address ids with about _BUCKET_MOVES postings each; at least one span."""
+    found = con.execute(
+        "select min(address_id), max(address_id) + 1 from (select address_id, sum(transfers_in + transfers_out) over "
+        "(order by address_id) // $rows as bucket from facts.address_stats) group by bucket order by 1",
+        {"rows": _BUCKET_MOVES},
+    ).fetchall()
+    return [(int(first), int(last)) for first, last in found] or [(0, 0)]
+
+
+def _fill_own(con: Connection, name: str, query: str, values: dict[str, object]) -> None:
+    """Make one of the tables in _OWN for a bucket of addresses, or add the bucket to it."""
+    if name == "role_moves":
+        query = f"select * from ({query}) where address_id >= $first and address_id < $last"
+    begin = f"create or replace temp {_kind(name)} {name} as"
+    if name not in _PASSING:
+        con.execute(f"create temp table if not exists {name} as from ({query}) limit 0")
+        begin = f"insert into {name}"
+    con.execute(f"{begin} {query}", _choose(query, values))
+
+
+def _kind(name: str) -> str:
+    return "view" if name in _VIEWS else "table"
+
+
+def _choose(query: str, values: dict[str, object]) -> dict[str, object]:
+    return {key: value for key, value in values.items() if f"${key}" in query}
 
 
 def read_features(con: Connection, first: int, last: int) -> tuple[npt.NDArray[np.int64], Matrix]:

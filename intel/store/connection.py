@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -33,3 +35,19 @@ def open_connection(*, memory: str = "8GB", threads: int = 2, spill: Path | None
         spill.mkdir(parents=True, exist_ok=True)
         con.execute("set temp_directory = ?", [str(spill)])
     return con
+
+
+@contextmanager
+def lend_memory(con: Connection, needed: int) -> Iterator[None]:
+    """Let Python hold `needed` bytes of what DuckDB may hold while the block runs; a quarter always stays DuckDB's.
+
+    DuckDB keeps every page it has read until its limit is reached: arrays beside it would come on top.
+    """
+    limit = str(con.execute("select current_setting('memory_limit')").fetchall()[0][0])
+    number, unit = limit.split()
+    allowed = int(float(number) * 1024 ** ("bytes", "KiB", "MiB", "GiB", "TiB").index(unit))
+    con.execute("set memory_limit = ?", [f"{max(allowed - needed, allowed // 4)}B"])
+    try:
+        yield
+    finally:
+        con.execute("set memory_limit = ?", [f"{number}{unit}"])
