@@ -6,6 +6,9 @@ SHELL := /bin/bash
 
 APP ?= 1
 WORKERS ?= 2
+SIZES ?= 1000000 10000000
+comma := ,
+space := $(subst ,, )
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS)
 SOURCES = $(wildcard intel app.py pages bench examples tests)
@@ -57,8 +60,8 @@ lock: .venv/.ready  ## resolve the dependencies anew into requirements.lock
 		--extra dev --extra spark --no-emit-index-url --no-annotate --custom-compile-command "make lock" \
 		--quiet --output-file requirements.lock
 
-bench: setup  ## run the benchmarks; each prints ratios against a peer in the same run
-	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+bench: setup  ## measure the whole way at SIZES="1000000 10000000" and write docs/benchmarks.md
+	$(BIN)/python bench/scale.py --sizes $(subst $(space),$(comma),$(strip $(SIZES))) --page docs/benchmarks.md
 
 clean:  ## remove what the tools left; stores and .venv stay
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache spark-warehouse \

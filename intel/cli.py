@@ -28,6 +28,7 @@ from intel.talk import Talk, make_console
 
 snapshots = add_group("snapshots", "List, pin and remove builds.")
 datasets = add_group("datasets", "List and fetch known public data sets.")
+workspace = add_group("workspace", "Keep what people said safe, and in step with this version.")
 
 
 # --------------------------------------------------------------------------------------------- the demo
@@ -187,6 +188,26 @@ def compact(kept_hours: o.KeptHours = 24, json: o.Json = False, store: o.Store =
         show_json({key: value for key, value in asdict(found).items() if key != "commit"})
     else:
         show(f"{found.files_before:,} files became {found.files_after:,}; {found.files_removed:,} old ones removed")
+
+
+@workspace.command("backup")
+def backup_workspace(out: o.BackupOut = None, store: o.Store = None) -> None:
+    """Copy judgements, private labels, notes, cases and graphs to one file, whoever writes meanwhile."""
+    from intel.store.backup import backup_workspace
+
+    show(f"{backup_workspace(settle(store).store, out)}")
+
+
+@workspace.command("migrate")
+def migrate_workspace(store: o.Store = None) -> None:
+    """Give a workspace that an older version made the tables and columns of this one; a backup is taken first."""
+    from intel.store.backup import migrate_workspace
+
+    added, backup = migrate_workspace(settle(store).store)
+    if backup is None:
+        show("the workspace is up to date")
+    else:
+        show("\n".join([f"{len(added)} added; as it was before: {backup}", *added]))
 
 
 @app.command()

@@ -113,6 +113,9 @@ GraphCategory = Annotated[str | None, Option("--category", metavar="C", help="On
 CsvFolder = Annotated[
     Path | None, Option("--csv", metavar="DIR", help="Write files for `neo4j-admin database import` instead.")
 ]
+BackupOut = Annotated[
+    Path | None, Option("--out", metavar="FILE", help="Where to; if not given a dated file in STORE/backups.")
+]
 OutFolder = Annotated[Path, Option("--out", metavar="DIR", help="A new or empty folder, or an earlier export.")]
 FtmOut = Annotated[Path, Option("--out", metavar="FILE", help="Where to; what it is goes into FILE.about.json.")]
 Dataset = Annotated[str, Argument(metavar="NAME", help="A name of `intel datasets list`.")]

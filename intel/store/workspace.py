@@ -217,6 +217,8 @@ class Workspace:
         except SQLAlchemyError as error:
             first = str(error).splitlines()[0]
             hint = "another process may hold it: wait and try again; or restore it from a backup"
+            if "no such column" in first or "has no column" in first:
+                hint = "an older version of intel made it: bring it up to date with `intel workspace migrate`"
             raise StoreError(f"the workspace cannot be used: {first}", hint) from error
 
 

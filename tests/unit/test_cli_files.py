@@ -197,6 +197,17 @@ def test_builds_are_listed_pinned_and_pruned(own_store: Path, tmp_path: Path) ->
     assert builds[0] in succeed("snapshots", "prune", "--keep", "1", store=own_store).out
 
 
+def test_the_workspace_is_backed_up_and_brought_up_to_date(own_store: Path, tmp_path: Path) -> None:
+    ends = [TRANSFERS[0]["sender"], TRANSFERS[0]["receiver"]]
+    succeed("judge", *ends, "different", "--because", "two people", store=own_store)
+    out = tmp_path / "kept.sqlite"
+    assert succeed("workspace", "backup", "--out", out, store=own_store).out == f"{out}\n"
+    assert out.is_file()
+    assert run("workspace", "backup", "--out", out, store=own_store).code == 2
+    assert succeed("workspace", "migrate", store=own_store).out == "the workspace is up to date\n"
+    assert run("workspace", "backup", store=tmp_path / "no store").code == 1
+
+
 def test_doctor_sees_a_damaged_build(own_store: Path) -> None:
     healthy = succeed("doctor", "--json", store=own_store).document
     assert healthy["problems"] == []
