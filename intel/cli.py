@@ -200,14 +200,14 @@ def backup_workspace(out: o.BackupOut = None, store: o.Store = None) -> None:
 
 @workspace.command("migrate")
 def migrate_workspace(store: o.Store = None) -> None:
-    """Give a workspace that an older version made the tables and columns of this one; a backup is taken first."""
+    """Give a workspace that an older version made the columns of this one; a backup is taken first."""
     from intel.store.backup import migrate_workspace
 
     added, backup = migrate_workspace(settle(store).store)
     if backup is None:
         show("the workspace is up to date")
     else:
-        show("\n".join([f"{len(added)} added; as it was before: {backup}", *added]))
+        show("\n".join([f"{len(added)} columns added; as it was before: {backup}", *added]))
 
 
 @app.command()

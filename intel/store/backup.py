@@ -1,4 +1,4 @@
-"""How is a workspace kept safe, and how does one of an older version get the tables of this one?"""
+"""How is a workspace kept safe, and how does one of an older version get the columns of this one?"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import create_engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.schema import CreateColumn, CreateTable
+from sqlalchemy.schema import CreateColumn
 
 from intel.errors import BadInput, StoreError, UsageError
 from intel.store import notes  # noqa: F401 -- its tables belong to the workspace, and are known once it is imported
@@ -45,9 +45,9 @@ def backup_workspace(store: Path, out: Path | None = None) -> Path:
 
 
 def migrate_workspace(store: Path) -> tuple[list[str], Path | None]:
-    """Add the tables and columns that this version's workspace has and the store's lacks; nothing is removed.
+    """Add the columns that this version's workspace has and the store's lacks; nothing is removed.
 
-    Returns what was added, as `table` or `table.column`, and the backup taken before; ([], None) where nothing lacks.
+    Returns what was added, as `table.column`, and the backup taken before; ([], None) where nothing lacks.
     Raises BadInput where a lacking column cannot be empty, for then the file is none of ours.
     """
     path = _find_workspace(store)
@@ -61,11 +61,7 @@ def migrate_workspace(store: Path) -> tuple[list[str], Path | None]:
             con.exec_driver_sql("begin immediate")
             for name in lacking:
                 table, _, column = name.partition(".")
-                made = Base.metadata.tables[table]
-                if not column:
-                    con.execute(CreateTable(made))
-                    continue
-                told = CreateColumn(made.columns[column]).compile(engine)
+                told = CreateColumn(Base.metadata.tables[table].columns[column]).compile(engine)
                 con.exec_driver_sql(f'alter table "{table}" add column {told}')
     except SQLAlchemyError as error:
         raise StoreError(
@@ -90,8 +86,7 @@ def _list_lacking(path: Path) -> list[str]:
         seen = inspect(engine)
         known = set(seen.get_table_names())
         for name, table in sorted(Base.metadata.tables.items()):
-            if name not in known:
-                lacking.append(name)
+            if name not in known:  # made when it is first written to
                 continue
             columns = {column["name"] for column in seen.get_columns(name)}
             for column in [one for one in table.columns if one.name not in columns]:
