@@ -28,21 +28,23 @@ def write_page(results: Results, memory: str) -> str:
     """Return the page."""
     now = datetime.now(UTC).strftime("%Y-%m-%d")
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
-    parts = [
-        "# Benchmarks\n",
-        (f"Written by `make bench` on {now}: {_describe_machine()}, Python {platform.python_version()}, {libraries}; "
+    about = (
+        f"Written by `make bench` on {now}: {_describe_machine()}, Python {platform.python_version()}, {libraries}; "
         f"`--memory {memory}`, 2 threads. Wall seconds of a shared machine are noise: growth, and ratios to peers in "
-        "the same run, are the result.\n"),
-        "## The whole way\n",
-        _table(results, _whole(results)),
-        ("Growth is the exponent of the seconds from one size to the next (1 is linear; n log n is "
-        f"{_name_nlogn(results)}).\n"),
-        "## Steps of the build, seconds\n", _table(results, _steps(results)),
-        "## Beside peers, same data, same run\n", _table(results, _peers(results), grows=False),
-        ("networkx, and pandas looking up address by address, are left out where they need more memory or patience than "
-        "there is; pandas is extrapolated from 200 addresses.\n"),
-        *_judge(results),
-    ]  # fmt: skip
+        "the same run, are the result.\n"
+    )
+    growth = (
+        "Growth is the exponent of the seconds from one size to the next (1 is linear; n log n is "
+        f"{_name_nlogn(results)}).\n"
+    )
+    left_out = (
+        "Where networkx, or pandas looking up address by address, would need more memory or patience than there is, "
+        "they are left out; pandas is extrapolated from 200 addresses.\n"
+    )
+    whole, steps = _table(results, _whole(results)), _table(results, _steps(results))
+    peers = _table(results, _peers(results), grows=False)
+    parts = ["# Benchmarks\n", about, "## The whole way\n", whole, growth, "## Steps of the build, seconds\n", steps]
+    parts += ["## Beside peers, same data, same run\n", peers, left_out, *_judge(results)]
     return "\n".join(parts)
 
 
