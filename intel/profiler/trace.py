@@ -218,6 +218,8 @@ def _list_paid(ledger: Ledger, source: Source) -> Array:
     return paid
 
 
+_BY_POT = ("keys", "places", "balance", "weight", "owner", "pool", "head", "tail")
+_BY_PART = ("part_amount", "part_weight", "part_next")
 _POTS, _PARTS, _TOLD, _CURSORS = 1 << 11, 1 << 12, 1 << 12, 1 << 16
 
 
@@ -240,18 +242,30 @@ def _start_run(ledger: Ledger, town: Town, wish: Wish, jumps: Jumps, source: Sou
 
 
 def _grow(run: Run) -> Run:
-    """Return the same state with twice the room."""
-    wider = {
-        name: np.concatenate([column, np.zeros_like(column)])
-        for name, column in run.pots._asdict().items()
-        if name not in ("reach", "sums", "used")
-    }
-    wider["keys"][:] = -1
-    pots = run.pots._replace(**wider)
-    enter_pots(pots, run.town.pools)
-    told = Told(*(np.concatenate([column, np.zeros_like(column)]) for column in run.told))
-    walk = run.walk._replace(joined=np.concatenate([run.walk.joined] * 2))
+    """Return the same state with twice the room where half of it is taken; everywhere, if it is nowhere."""
+    pots, told, walk = run.pots, run.told, run.walk
+    taken = (
+        2 * pots.used[0] > len(pots.balance),
+        2 * pots.used[1] > len(pots.part_next),
+        2 * pots.used[2] > len(told.row),
+    )
+    by_pot, by_part, by_step = taken if any(taken) else (True, True, True)
+    if by_pot:
+        pots = pots._replace(**{name: _double(getattr(pots, name)) for name in _BY_POT})
+        pots.keys[:] = -1
+        enter_pots(pots, run.town.pools)
+    if by_part:
+        pots = pots._replace(**{name: _double(getattr(pots, name)) for name in _BY_PART})
+    if by_step:
+        told = Told(*map(_double, told))
+        walk = walk._replace(joined=_double(walk.joined))
     return run._replace(pots=pots, told=told, walk=walk)
+
+
+def _double(column: Array) -> Array:
+    wider = np.zeros(2 * len(column), column.dtype)
+    wider[: len(column)] = column
+    return wider
 
 
 def _collect(run: Run, unpriced: int) -> Passage:

@@ -234,10 +234,12 @@ def _pay(row: int, span: tuple[int, int], run: Run) -> tuple[float, int]:
         return value, 0
     if town.wall[payer] > 0:
         return _land(row, run)
+    if run.pots.reach[payer] <= 1:  # most rows: no pot that could pay
+        return 0.0, 0
     pot = find_pot(payer, town.pool[ledger.asset[row]], run)
+    if pot < 0:
+        return 0.0, 0
     hop = run.wish.max_hops + 1 - int(run.pots.reach[payer])
-    if pot < 0 or hop >= run.wish.max_hops:
-        return 0.0, hop
     weight = take(run.pots, pot, ledger.amount[row] * town.scale[ledger.asset[row]], value, run.wish.method)
     if ledger.kind[row] == FEE:
         run.pots.sums[FEES] += weight
@@ -288,6 +290,8 @@ def _deliver(row: int, span: tuple[int, int], paid: tuple[float, int], run: Run)
     if payee < 0 or run.town.is_source[payee] or run.town.wall[payee] > 0:
         if weight > 0:
             _stop(row, weight, hop, run)
+        return
+    if weight == 0 and pots.reach[payee] <= 1:
         return
     is_last = weight > 0 and hop + 1 >= run.wish.max_hops and pots.reach[payee] <= 1
     pot = find_pot(payee, run.town.pools if is_last else pool, run)
