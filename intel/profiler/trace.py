@@ -15,8 +15,8 @@ from intel.profiler.subjects import resolve_subject
 from intel.profiler.trace_kernels import (
     FEE,
     FEES,
+    FULL,
     MANY_LEGS,
-    NOWHERE,
     SMALL,
     SUMS,
     Array,
@@ -27,11 +27,13 @@ from intel.profiler.trace_kernels import (
     Scratch,
     Told,
     Town,
+    Walk,
     Wish,
     enter_pots,
 )
 from intel.profiler.trace_pass import follow_rows
 from intel.profiler.trace_town import Places, find_rows, read_flows, read_jumps, read_places
+from intel.profiler.trace_walk import DEARER, walk_rows
 from intel.store.flows import Flows
 from intel.store.reader import Reader
 
@@ -121,19 +123,24 @@ def follow_money(reader: Reader, source: Source, question: Question) -> Passage:
 
 def run_pass(
     flows: Flows, places: Places, jumps: tuple[Array, Array], source: Source, question: Question,
-    *, span: tuple[int, int] | None = None, only_tx: int = -1,
+    *, span: tuple[int, int] | None = None, only_tx: int = -1, dearer: int = DEARER,
 ) -> Passage:  # fmt: skip
-    """Follow the money over columns: `span` bounds the rows, `only_tx` numbers the transaction that is the source."""
+    """Follow the money over columns: `span` bounds the rows, `only_tx` numbers the transaction that is the source.
+
+    It walks while few are reached, then passes over all rows, and finds the same: a row of the walk is taken to cost as
+    much as `dearer` of the pass.
+    """
     is_forward = question.direction == "forward"
     ledger = _turn(flows, is_forward=is_forward)
     town = _mark_source(places, source, len(flows.statement_ends) - 1)
-    wish = Wish(RULES.index(question.rule), question.max_hops, question.min_usd, is_forward, only_tx)
+    wish = Wish(RULES.index(question.rule), question.max_hops, question.min_usd, is_forward, only_tx, dearer)
     run = _start_run(ledger, town, wish, _turn_jumps(jumps, is_forward=is_forward), source)
     paid = _list_paid(ledger, source)
     row, end = _find_ends(span or (0, len(flows.tx)), ledger, paid, wish)
     while row != end:
-        row = follow_rows(row, end, run)
-        run = run if row == end else _grow(run)
+        goes_on = not run.walk.used[FULL]
+        row = walk_rows(row, end, run) if goes_on else follow_rows(row, end, run)
+        run = run if row == end or (goes_on and run.walk.used[FULL]) else _grow(run)
     return _collect(run, _count_unpriced(ledger, town, paid))
 
 
@@ -189,8 +196,9 @@ def _find_transaction(reader: Reader, flows: Flows, tx_hash: str) -> int:
 def _find_ends(span: tuple[int, int], ledger: Ledger, paid: Array, wish: Wish) -> tuple[int, int]:
     """Return the row to begin with and the one to stop before, in the order of the pass."""
     first, last = span
-    rows = np.flatnonzero(ledger.tx == wish.only_tx) if wish.only_tx >= 0 else paid
-    rows = rows[(rows >= first) & (rows < last)]
+    if wish.only_tx >= 0:
+        paid = np.arange(*np.searchsorted(ledger.tx, np.array([wish.only_tx, wish.only_tx + 1], ledger.tx.dtype)))
+    rows = paid[(paid >= first) & (paid < last)]
     if not len(rows):
         return 0, 0
     if wish.is_forward:
@@ -210,33 +218,54 @@ def _list_paid(ledger: Ledger, source: Source) -> Array:
     return paid
 
 
-_POTS, _PARTS, _TOLD = 1 << 13, 1 << 15, 1 << 15
+_BY_POT = ("keys", "places", "balance", "weight", "owner", "pool", "head", "tail")
+_BY_PART = ("part_amount", "part_weight", "part_next")
+_POTS, _PARTS, _TOLD, _CURSORS = 1 << 11, 1 << 12, 1 << 12, 1 << 16
 
 
 def _start_run(ledger: Ledger, town: Town, wish: Wish, jumps: Jumps, source: Source) -> Run:
-    steps = np.full(len(town.wall), NOWHERE, np.int16)
-    steps[list(source.address_ids)] = 0
+    reach = np.zeros(len(town.wall), np.int8)
+    reach[list(source.address_ids)] = wish.max_hops + 1
     pots = Pots(
         np.full(4 * _POTS, -1, np.int64), np.zeros(4 * _POTS, np.int32), np.zeros(_POTS), np.zeros(_POTS),
         np.zeros(_POTS, np.int32), np.zeros(_POTS, np.int32), np.zeros(_POTS, np.int32), np.zeros(_POTS, np.int32),
-        np.zeros(_PARTS), np.zeros(_PARTS), np.zeros(_PARTS, np.int32), np.zeros(3, np.int64), steps, np.zeros(SUMS),
+        np.zeros(_PARTS), np.zeros(_PARTS), np.zeros(_PARTS, np.int32), np.zeros(3, np.int64), reach, np.zeros(SUMS),
     )  # fmt: skip
     told = Told(np.zeros(_TOLD, np.int64), np.zeros(_TOLD), np.zeros(_TOLD, np.int16), np.zeros(_TOLD, np.int8))
     kinds = (np.bool_, np.bool_, np.int8, np.float64, np.float64)
-    return Run(ledger, town, wish, jumps, pots, told, Scratch(*(np.zeros(MANY_LEGS, kind) for kind in kinds)))
+    scratch = Scratch(*(np.zeros(MANY_LEGS, kind) for kind in kinds))
+    ids = source.address_ids
+    walk = Walk(*(np.empty(_CURSORS, np.int64) for _ in range(3)), np.zeros(_TOLD + len(ids), np.int64),
+                np.array([0, len(ids), 0, 0]))  # fmt: skip
+    walk.joined[: len(ids)] = ids
+    return Run(ledger, town, wish, jumps, pots, told, scratch, walk)
 
 
 def _grow(run: Run) -> Run:
-    """Return the same state with twice the room."""
-    wider = {
-        name: np.concatenate([column, np.zeros_like(column)])
-        for name, column in run.pots._asdict().items()
-        if name not in ("steps", "sums", "used")
-    }
-    wider["keys"][:] = -1
-    pots = run.pots._replace(**wider)
-    enter_pots(pots, run.town.pools)
-    return run._replace(pots=pots, told=Told(*(np.concatenate([column, np.zeros_like(column)]) for column in run.told)))
+    """Return the same state with twice the room where half of it is taken; everywhere, if it is nowhere."""
+    pots, told, walk = run.pots, run.told, run.walk
+    taken = (
+        2 * pots.used[0] > len(pots.balance),
+        2 * pots.used[1] > len(pots.part_next),
+        2 * pots.used[2] > len(told.row),
+    )
+    by_pot, by_part, by_step = taken if any(taken) else (True, True, True)
+    if by_pot:
+        pots = pots._replace(**{name: _double(getattr(pots, name)) for name in _BY_POT})
+        pots.keys[:] = -1
+        enter_pots(pots, run.town.pools)
+    if by_part:
+        pots = pots._replace(**{name: _double(getattr(pots, name)) for name in _BY_PART})
+    if by_step:
+        told = Told(*map(_double, told))
+        walk = walk._replace(joined=_double(walk.joined))
+    return run._replace(pots=pots, told=told, walk=walk)
+
+
+def _double(column: Array) -> Array:
+    wider = np.zeros(2 * len(column), column.dtype)
+    wider[: len(column)] = column
+    return wider
 
 
 def _collect(run: Run, unpriced: int) -> Passage:
@@ -247,8 +276,9 @@ def _collect(run: Run, unpriced: int) -> Passage:
     held = np.bincount(places, weights, len(ids)) if len(ids) else np.zeros(0)
     rests = held > 0
     sums = run.pots.sums
+    hops = run.wish.max_hops + 1 - run.pots.reach[ids[rests]]
     return Passage(
-        told, (ids[rests], held[rests], run.pots.steps[ids[rests]]), float(sums[SMALL]), float(sums[FEES]),
+        told, (ids[rests], held[rests], hops), float(sums[SMALL]), float(sums[FEES]),
         float(run.jumps.weight.sum()), unpriced,
     )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """How much of the money that left the source does each later transfer carry, and where does it come to rest?
 
-One pass over the rows in order of time (backward: against it), transaction by transaction. What is followed is weight:
+The rows are met in order of time (backward: against it), transaction by transaction. What is followed is weight:
 the dollars the source sent (backward: received), handed on in parts, so that it is never more and never less. A pot is
 what one address holds of one pool of equal assets; a pot exists from the moment weight enters it, beginning with the
 balance that the earlier rows tell.
@@ -37,8 +37,10 @@ PASSED, WALL, RETURNED, BRIDGED = 0, 1, 2, 3
 # Places in `sums`: weight that a limit cut off, or that fees took.
 SMALL, FEES, SUMS = 0, 1, 2
 
+# Places in `Walk.used`.
+CURSORS, JOINED, AHEAD, FULL = 0, 1, 2, 3
+
 FEE = TRANSFER_KINDS.index("fee")
-NOWHERE = np.int16(32_000)  # steps to an address that nothing has reached
 MANY_LEGS = 128  # in larger transactions (mass payments) nobody swaps
 
 
@@ -81,6 +83,7 @@ class Wish(NamedTuple):
     min_weight: float
     is_forward: bool
     only_tx: int  # the rows of this transaction are the source; -1: the addresses are
+    dearer: int  # rows that the pass meets in the time in which the walk finds one
 
 
 class Jumps(NamedTuple):
@@ -98,9 +101,10 @@ class Jumps(NamedTuple):
 
 
 class Pots(NamedTuple):
-    """The state: one entry per pot, and for FIFO its parts as a linked list; `steps` per address.
+    """The state: one entry per pot, and for FIFO its parts as a linked list; `reach` per address.
 
-    `keys` and `places` find a pot by owner and pool: a hash table with open addressing, a power of two long, -1: free.
+    `reach`: 0 where no money came; else 1 and how many payments further it may go from there. `keys` and `places`
+    find a pot by owner and pool: a hash table with open addressing, a power of two long, -1: free.
     """
 
     keys: Array
@@ -116,7 +120,7 @@ class Pots(NamedTuple):
     part_weight: Array
     part_next: Array
     used: Array  # pots, parts, steps told
-    steps: Array
+    reach: Array
     sums: Array
 
 
@@ -139,6 +143,21 @@ class Scratch(NamedTuple):
     usds: Array
 
 
+class Walk(NamedTuple):
+    """Whose rows come next: a heap of cursors, each in what one address paid and got of one asset, by its next row.
+
+    `row`: the next row (backward its negative), `entry`: its place among the statements, `stop`: where the cursor ends.
+    `joined`: addresses reached in the transaction that is being followed. `used`: cursors, addresses joined, entries
+    before all cursors; at `FULL` 1: there was no room.
+    """
+
+    row: Array
+    entry: Array
+    stop: Array
+    joined: Array
+    used: Array
+
+
 class Run(NamedTuple):
     """All of it."""
 
@@ -149,6 +168,7 @@ class Run(NamedTuple):
     pots: Pots
     told: Told
     scratch: Scratch
+    walk: Walk
 
 
 @compile_bare
@@ -165,7 +185,7 @@ def _find_place(key: int, keys: Array) -> int:
 @compile_bare
 def find_pot(owner: int, pool: int, run: Run) -> int:
     """Return the number of the pot, -1 where there is none."""
-    key = owner * run.town.pools + pool
+    key = owner * (run.town.pools + 1) + pool
     place = _find_place(key, run.pots.keys)
     return int(run.pots.places[place]) if run.pots.keys[place] == key else -1
 
@@ -174,7 +194,7 @@ def find_pot(owner: int, pool: int, run: Run) -> int:
 def enter_pots(pots: Pots, pools: int) -> None:
     """Enter all pots into an empty hash table."""
     for pot in range(pots.used[0]):
-        key = int(pots.owner[pot]) * pools + int(pots.pool[pot])
+        key = int(pots.owner[pot]) * (pools + 1) + int(pots.pool[pot])
         place = _find_place(key, pots.keys)
         pots.keys[place], pots.places[place] = key, pot
 
@@ -197,21 +217,29 @@ def _look_up(owner: int, pool: int, edge: int, run: Run) -> float:
 
 
 @compile_bare
-def open_pot(owner: int, pool: int, span: tuple[int, int], run: Run) -> int:
-    """Open the pot of an owner with the balance before the transaction whose rows are `span`, both included."""
+def add_pot(owner: int, pool: int, run: Run) -> int:
+    """Add an empty pot; what rests as far away as was asked is in one pot per owner, of the pool after the last."""
     pots = run.pots
     pot = int(pots.used[0])
     pots.used[0] += 1
-    key = owner * run.town.pools + pool
+    key = owner * (run.town.pools + 1) + pool
     place = _find_place(key, pots.keys)
     pots.keys[place], pots.places[place] = key, pot
-    # Backward, the later rows have been undone already: what is left is what there was after this transaction.
-    balance = _look_up(owner, pool, span[0] if run.wish.is_forward else span[1] + 1, run)
-    pots.balance[pot], pots.weight[pot] = balance, 0.0
+    pots.balance[pot], pots.weight[pot] = 0.0, 0.0
     pots.owner[pot], pots.pool[pot] = owner, pool
     pots.head[pot] = pots.tail[pot] = -1
+    return pot
+
+
+@compile_bare
+def open_pot(owner: int, pool: int, span: tuple[int, int], run: Run) -> int:
+    """Open the pot of an owner with the balance before the transaction whose rows are `span`, both included."""
+    pot = add_pot(owner, pool, run)
+    # Backward, the later rows have been undone already: what is left is what there was after this transaction.
+    balance = _look_up(owner, pool, span[0] if run.wish.is_forward else span[1] + 1, run)
+    run.pots.balance[pot] = balance
     if run.wish.method == FIFO and balance > 0:
-        _append_part(pots, pot, balance, 0.0)
+        _append_part(run.pots, pot, balance, 0.0)
     return pot
 
 

@@ -8,14 +8,15 @@ from intel.profiler.trace_kernels import (
     BRIDGED,
     FEE,
     FEES,
+    JOINED,
     MANY_LEGS,
-    NOWHERE,
     PASSED,
     RETURNED,
     SMALL,
     WALL,
     Array,
     Run,
+    add_pot,
     compile_bare,
     find_pot,
     open_pot,
@@ -30,35 +31,55 @@ def follow_rows(row: int, end: int, run: Run) -> int:
 
     Returns the row to go on with: `end`, or the first of a transaction for which the state's arrays are too short.
     """
-    tx, pots = run.ledger.tx, run.pots
+    tx = run.ledger.tx
     step = 1 if run.wish.is_forward else -1
     while row != end:
         last = row
         while last + step != end and tx[last + step] == tx[row]:
             last += step
         if _concerns(min(row, last), max(row, last), tx, run):
-            parts = (len(pots.part_next) - pots.used[1]) // 2
-            room = min(len(pots.balance) - pots.used[0], len(run.told.row) - pots.used[2], parts)
-            if room < 4 * (abs(last - row) + 1):
+            if not has_room(abs(last - row) + 1, run):
                 return row
-            _follow_transaction(row, last, run)
+            run.walk.used[JOINED] = 0
+            follow_transaction(row, last, run)
         row = last + step
     return row
 
 
 @compile_bare
+def has_room(rows: int, run: Run) -> bool:
+    """Say whether the state can take a transaction of so many rows."""
+    pots = run.pots
+    parts = (len(pots.part_next) - pots.used[1]) // 2
+    free = min(len(pots.balance) - pots.used[0], len(run.told.row) - pots.used[2], parts)
+    return bool(min(free, len(run.walk.joined)) >= 4 * rows)
+
+
+@compile_bare
 def _concerns(first: int, last: int, tx: Array, run: Run) -> bool:
     """Say whether anybody whom the money has reached, and who may pass it on, has a part in these rows."""
-    steps, farthest = run.pots.steps, run.wish.max_hops
+    reach = run.pots.reach
     for row in range(first, last + 1):
         payer, payee = run.ledger.payer[row], run.ledger.payee[row]
-        if (payer >= 0 and steps[payer] < farthest) or (payee >= 0 and steps[payee] < farthest):
+        if (payer >= 0 and reach[payer] > 1) or (payee >= 0 and reach[payee] > 1):
             return True
     return bool(tx[first] == run.wish.only_tx)
 
 
 @compile_bare
-def _follow_transaction(begin: int, stop: int, run: Run) -> None:
+def _reach(address: int, hop: int, run: Run) -> None:
+    """Note that money came to an address `hop` payments from the source."""
+    reach, walk = run.pots.reach, run.walk
+    left = run.wish.max_hops + 1 - hop
+    if left > 1 and reach[address] <= 1:
+        walk.joined[walk.used[JOINED]] = address
+        walk.used[JOINED] += 1
+    reach[address] = max(reach[address], left)
+
+
+@compile_bare
+def follow_transaction(begin: int, stop: int, run: Run) -> None:
+    """Follow the rows from `begin` to `stop` (backward: down to it), which are one transaction."""
     step = 1 if stop >= begin else -1
     span = (min(begin, stop), max(begin, stop))
     if _has_swap(span, run):
@@ -113,7 +134,7 @@ def _follow_row(row: int, span: tuple[int, int], run: Run) -> None:
 def _may_swap(row: int, run: Run) -> bool:
     """Say whether the row may begin a swap: somebody whom the money reached pays a contract, of his own will."""
     who = run.ledger.payer[row]
-    if who < 0 or run.pots.steps[who] >= NOWHERE or (run.town.is_contract[who] and not run.town.is_source[who]):
+    if who < 0 or run.pots.reach[who] == 0 or (run.town.is_contract[who] and not run.town.is_source[who]):
         return False
     return _is_leg(row, who, run.ledger.payee[row], run)
 
@@ -213,10 +234,12 @@ def _pay(row: int, span: tuple[int, int], run: Run) -> tuple[float, int]:
         return value, 0
     if town.wall[payer] > 0:
         return _land(row, run)
+    if run.pots.reach[payer] <= 1:  # most rows: no pot that could pay
+        return 0.0, 0
     pot = find_pot(payer, town.pool[ledger.asset[row]], run)
-    hop = int(run.pots.steps[payer])
-    if pot < 0 or hop >= run.wish.max_hops:
-        return 0.0, hop
+    if pot < 0:
+        return 0.0, 0
+    hop = run.wish.max_hops + 1 - int(run.pots.reach[payer])
     weight = take(run.pots, pot, ledger.amount[row] * town.scale[ledger.asset[row]], value, run.wish.method)
     if ledger.kind[row] == FEE:
         run.pots.sums[FEES] += weight
@@ -255,8 +278,7 @@ def _leave(row: int, weight: float, hop: int, run: Run) -> bool:
         return False
     jumps.weight[place] += weight
     jumps.hops[place] = hop
-    payee = run.ledger.payee[jumps.arrives[place]]
-    run.pots.steps[payee] = min(run.pots.steps[payee], hop + 1)
+    _reach(run.ledger.payee[jumps.arrives[place]], hop + 1, run)
     return True
 
 
@@ -264,28 +286,32 @@ def _leave(row: int, weight: float, hop: int, run: Run) -> bool:
 def _deliver(row: int, span: tuple[int, int], paid: tuple[float, int], run: Run) -> None:
     """Hand the weight to the payee, or note where it ended."""
     weight, hop = paid
-    payee, asset, pots = run.ledger.payee[row], run.ledger.asset[row], run.pots
-    is_stop = payee < 0 or run.town.is_source[payee] or run.town.wall[payee] > 0
-    if not is_stop:
-        pool = run.town.pool[asset]
-        pot = find_pot(payee, pool, run)
-        if pot < 0 and weight > 0 and weight >= run.wish.min_weight:
-            pot = open_pot(payee, pool, span, run)
-        if pot >= 0:
-            put(pots, pot, run.ledger.amount[row] * run.town.scale[asset], weight, run.wish.method)
-            if weight > 0:
-                pots.steps[payee] = min(pots.steps[payee], hop + 1)
-                _tell(row, weight, hop + 1, PASSED, run)
-            return
+    payee, pots, pool = run.ledger.payee[row], run.pots, run.town.pool[run.ledger.asset[row]]
+    if payee < 0 or run.town.is_source[payee] or run.town.wall[payee] > 0:
+        if weight > 0:
+            _stop(row, weight, hop, run)
+        return
+    if weight == 0 and pots.reach[payee] <= 1:
+        return
+    is_last = weight > 0 and hop + 1 >= run.wish.max_hops and pots.reach[payee] <= 1
+    pot = find_pot(payee, run.town.pools if is_last else pool, run)
+    if pot < 0 and weight > 0 and weight >= run.wish.min_weight:
+        pot = add_pot(payee, run.town.pools, run) if is_last else open_pot(payee, pool, span, run)
+    if pot < 0:
+        run.pots.sums[SMALL] += weight
+        return
+    # What rests as far away as was asked goes no further, even where other money reaches the payee by a shorter way.
+    amount = 0.0 if is_last else run.ledger.amount[row] * run.town.scale[run.ledger.asset[row]]
+    put(pots, pot, amount, weight, run.wish.method)
     if weight > 0:
-        _end(row, (weight, hop), is_stop, run)
+        _reach(payee, hop + 1, run)
+        _tell(row, weight, hop + 1, PASSED, run)
 
 
 @compile_bare
-def _end(row: int, paid: tuple[float, int], is_stop: bool, run: Run) -> None:
-    weight, hop = paid
+def _stop(row: int, weight: float, hop: int, run: Run) -> None:
     payee = run.ledger.payee[row]
-    if not is_stop or weight < run.wish.min_weight:
+    if weight < run.wish.min_weight:
         run.pots.sums[SMALL] += weight
     elif payee >= 0 and run.town.is_source[payee]:
         _tell(row, weight, hop + 1, RETURNED, run)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +12,10 @@ import pyarrow as pa
 from intel.model import SYSTEM_ADDRESSES
 from intel.profiler.postings import fill_owners
 from intel.profiler.profile import to_plain
-from intel.profiler.trace import FARTHEST, RULE_TEXTS, Passage, Question, Source, follow_money
-from intel.profiler.trace_kernels import BRIDGED, PASSED, RETURNED, Array
-from intel.profiler.trace_town import WALL_KINDS, read_flows, read_places
+from intel.profiler.trace import RULE_TEXTS, Passage, Question, Source, follow_money
+from intel.profiler.trace_kernels import BRIDGED, Array
+from intel.profiler.trace_stops import KINDS, Stops, sum_stops
+from intel.profiler.trace_town import read_flows, read_places
 from intel.store.reader import Reader
 
 # What an end is, in both directions.
@@ -67,26 +67,24 @@ def trace_money(reader: Reader, source: Source, question: Question | None = None
     """Follow the money of a source and tell what was found. Raises UsageError, UnknownSubject."""
     asked = question or Question()
     passage = follow_money(reader, source, asked)
-    ends = _list_ends(reader, passage, asked)
-    total = sum(end["value_usd"] for end in ends)
-    for end in ends:
-        end["share"] = end["value_usd"] / total if total else None
-    shown = ends[:ENDS]
-    chosen = _choose_rows(passage)
-    steps, paths = _tabulate_steps(reader, passage, asked, chosen), _find_paths(reader, passage, asked, shown)
-    hashes = _name_transactions(reader, [row for path in paths for row in path])
-    for end, path in zip(shown, paths, strict=False):
-        end["path"] = [hashes[row] for row in path]
+    stops = sum_stops(passage, _sides(reader, asked)[1], read_places(reader, asked.tier).wall, asked.max_hops)
+    total = round(float(stops.weight.sum()), 6)
+    chosen, paths = _choose_rows(passage), _find_paths(reader, passage, asked, stops.address[:PATHS])
+    rows = np.unique(np.concatenate([passage.told.row[chosen], *(np.array(path, np.int64) for path in paths)]))
+    facts = dict(zip(rows.tolist(), tell_rows(reader, tuple(rows.tolist()), asked), strict=True))
+    ends = _tell_ends(reader, stops, asked, total)
+    for end, path in zip(ends, paths, strict=False):
+        end["path"] = [facts[row]["tx_hash"] for row in path]
     return Trace(
         source={"kind": source.kind, "name": source.name, "addresses": len(source.address_ids)},
         question=describe_question(asked),
-        steps=steps,
+        steps=_tabulate_steps(passage, facts, chosen),
         step_count=len(passage.told.row),
-        ends=shown,
-        end_count=len(ends),
-        categories=_sum_categories(ends, total),
+        ends=ends,
+        end_count=len(stops.address),
+        categories=_sum_categories(reader, stops, asked, total),
         total_usd=total,
-        caveats=tuple(_list_caveats(passage, asked, ends)),
+        caveats=tuple(_list_caveats(passage, asked, stops)),
         build_id=reader.build_id,
     )
 
@@ -117,43 +115,17 @@ def _sides(reader: Reader, asked: Question) -> tuple[Array, Array]:
     return (flows.sender, flows.receiver) if asked.direction == "forward" else (flows.receiver, flows.sender)
 
 
-def _list_ends(reader: Reader, passage: Passage, asked: Question) -> list[dict[str, Any]]:
-    """Return where the weight ended, largest first; what has no address last of its size."""
-    found = _sum_stops(reader, passage, asked)
-    for address, weight, hop in zip(*passage.held, strict=True):
-        kind = "too_far" if hop >= asked.max_hops else "held"
-        found[int(address), kind] = [float(weight), 0, int(hop)]
-    for kind, weight in (("small", passage.small), ("fees", passage.fees), ("on_the_way", passage.on_the_way)):
-        if weight > 0:
-            found[-1, kind] = [weight, 0, 0]
-    names = _name_parties(reader, {address for address, _ in found if address >= 0}, asked)
-    ends = [
+def _tell_ends(reader: Reader, stops: Stops, asked: Question, total: float) -> list[dict[str, Any]]:
+    """Return the largest ends by name; what has no address comes last of its size."""
+    top = Stops(*(column[:ENDS] for column in stops))
+    names = _name_parties(reader, top.address[top.address >= 0].tolist(), asked)
+    return [
         {
-            **names.get(address, _NOBODY), "kind": kind, "value_usd": round(weight, 6), "payments": int(count),
-            "hop": int(hop) if address >= 0 else None, "address_id": address,
+            **names.get(address, _NOBODY), "kind": KINDS[kind], "value_usd": weight, "payments": payments,
+            "hop": hop if address >= 0 else None, "address_id": address, "share": weight / total if total else None,
         }
-        for (address, kind), (weight, count, hop) in found.items()
+        for address, kind, weight, payments, hop in zip(*(column.tolist() for column in top), strict=True)
     ]  # fmt: skip
-    return sorted(ends, key=lambda end: (-end["value_usd"], end["address_id"], end["kind"]))
-
-
-def _sum_stops(reader: Reader, passage: Passage, asked: Question) -> dict[tuple[int, str], list[float]]:
-    """Return {(address, kind): [weight, payments, fewest hops]} of what was stopped on its way."""
-    told, wall = passage.told, read_places(reader, asked.tier).wall
-    stops = np.flatnonzero((told.outcome != PASSED) & (told.outcome != BRIDGED))
-    payees = _sides(reader, asked)[1][told.row[stops]].astype(np.int64)
-    codes = np.where(payees >= 0, wall[payees], WALL_KINDS.index("system"))
-    codes = np.where(told.outcome[stops] == RETURNED, len(WALL_KINDS), codes)
-    keys, places = np.unique(payees * 16 + codes, return_inverse=True)
-    weights = np.bincount(places, told.weight[stops], len(keys))
-    counts = np.bincount(places, minlength=len(keys))
-    hops = np.full(len(keys), FARTHEST + 1)
-    np.minimum.at(hops, places, told.hop[stops])
-    kinds = (*WALL_KINDS, "returned")
-    return {
-        (int(key >> 4), kinds[key & 15]): [float(weight), int(count), int(hop)]
-        for key, weight, count, hop in zip(keys, weights, counts, hops, strict=True)
-    }
 
 
 _NOBODY = {"address": None, "chain": None, "entity": None, "name": None, "category": None}
@@ -174,22 +146,24 @@ def _name_parties(reader: Reader, ids: Iterable[int], asked: Question) -> dict[i
 
 
 def _choose_rows(passage: Passage) -> Array:
-    """Return the places of the steps to tell: the largest ones, in order of the pass."""
+    """Return the places of the steps to tell: the largest ones, the first of equal ones, in order of the pass."""
     weights = passage.told.weight
-    largest = np.lexsort((np.arange(len(weights)), -weights))[:STEPS]
-    return np.sort(largest)
+    if len(weights) <= STEPS:
+        return np.arange(len(weights))
+    least = np.partition(weights, len(weights) - STEPS)[len(weights) - STEPS]
+    larger, equal = np.flatnonzero(weights > least), np.flatnonzero(weights == least)
+    return np.sort(np.concatenate([larger, equal[: STEPS - len(larger)]]))
 
 
-def _tabulate_steps(reader: Reader, passage: Passage, asked: Question, places: Array) -> pa.Table:
+def _tabulate_steps(passage: Passage, facts: dict[int, dict[str, Any]], places: Array) -> pa.Table:
     """Return one row per step, in the order in which the money moved, with the ledger's exact amounts."""
     told, outcomes = passage.told, ("passed", "ended", "returned", "bridged")
-    rows = tell_rows(reader, tuple(told.row[places].tolist()), asked)
     table = [
         {
-            "step": number, "hop": int(told.hop[place]), **row, "traced_usd": round(float(told.weight[place]), 6),
-            "outcome": outcomes[told.outcome[place]],
+            "step": number, "hop": int(told.hop[place]), **facts[int(told.row[place])],
+            "traced_usd": round(float(told.weight[place]), 6), "outcome": outcomes[told.outcome[place]],
         }
-        for number, (place, row) in enumerate(zip(places, rows, strict=True), start=1)
+        for number, place in enumerate(places, start=1)
     ]  # fmt: skip
     return pa.Table.from_pylist(table, _STEP)
 
@@ -226,15 +200,15 @@ def _read_transfers(reader: Reader, ids: Array) -> dict[int, dict[str, Any]]:
     return {row.pop("transfer_id"): row for row in rows}
 
 
-def _find_paths(reader: Reader, passage: Passage, asked: Question, ends: list[dict[str, Any]]) -> list[list[int]]:
-    """Return for the first ends one way the money took, as rows from the source on: back along the largest payments."""
+def _find_paths(reader: Reader, passage: Passage, asked: Question, ends: Array) -> list[list[int]]:
+    """Return for each end one way the money took, as rows from the source on: back along the largest payments."""
     told = passage.told
     payer, payee = _sides(reader, asked)
-    payers, payees = payer[told.row], payee[told.row]
+    payees = payee[told.row]
     paths = []
-    for end in ends[:PATHS]:
+    for end in ends.tolist():
         path: list[int] = []
-        address, before = end["address_id"], len(told.row)
+        address, before = end, len(told.row)
         while address >= 0 and len(path) < asked.max_hops:
             into = np.flatnonzero(payees[:before] == address)
             if not len(into):
@@ -243,41 +217,54 @@ def _find_paths(reader: Reader, passage: Passage, asked: Question, ends: list[di
             path.append(int(told.row[place]))
             if told.hop[place] <= 1:
                 break
-            address, before = int(payers[place]), place
+            address, before = int(payer[told.row[place]]), place
         paths.append(path[::-1])
     return paths
 
 
-def _name_transactions(reader: Reader, rows: list[int]) -> dict[int, str]:
-    """Return the transaction hash of each row."""
-    flows = read_flows(reader)
-    facts = _read_transfers(reader, flows.transfer[np.array(rows, np.int64)])
-    return {row: facts[int(flows.transfer[row])]["tx_hash"] for row in rows}
-
-
-def _sum_categories(ends: list[dict[str, Any]], total: float) -> list[dict[str, Any]]:
+def _sum_categories(reader: Reader, stops: Stops, asked: Question, total: float) -> list[dict[str, Any]]:
     """Return direct (one payment away), indirect and unresolved USD by category: together they are the whole."""
-    sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
-    for end in ends:
-        is_named = end["kind"] in _NAMED
-        name = end["kind"] if not is_named or end["kind"] in ("mixer", "returned") else end["category"] or "other"
-        sums[name if is_named else f"unresolved: {end['kind']}"][end["hop"] != 1] += end["value_usd"]
+    is_owned = np.isin(stops.kind, [KINDS.index(kind) for kind in ("service", "owner")])
+    owned = np.unique(stops.address[is_owned])
+    slugs, places = _categorise(reader, owned, asked)
+    labels = [kind if kind in _NAMED else f"unresolved: {kind}" for kind in KINDS] + slugs
+    codes = stops.kind.astype(np.int64)
+    codes[is_owned] = len(KINDS) + places[np.searchsorted(owned, stops.address[is_owned])]
+    is_direct = stops.hop == 1
+    direct, indirect = (
+        np.bincount(codes, np.where(side, stops.weight, 0), len(labels)) for side in (is_direct, ~is_direct)
+    )
     rows = [
         {
-            "category": name, "direct_usd": round(direct, 6), "indirect_usd": round(indirect, 6),
-            "usd": round(direct + indirect, 6), "share": (direct + indirect) / total if total else None,
+            "category": labels[code], "direct_usd": round(float(direct[code]), 6),
+            "indirect_usd": round(float(indirect[code]), 6), "usd": round(float(direct[code] + indirect[code]), 6),
+            "share": float(direct[code] + indirect[code]) / total if total else None,
         }
-        for name, (direct, indirect) in sums.items()
+        for code in np.unique(codes).tolist()
     ]  # fmt: skip
     return sorted(rows, key=lambda row: (row["category"].startswith("unresolved"), -row["usd"], row["category"]))
 
 
-def _list_caveats(passage: Passage, asked: Question, ends: list[dict[str, Any]]) -> Iterable[str]:
+def _categorise(reader: Reader, ids: Array, asked: Question) -> tuple[list[str], Array]:
+    """Return the categories of owners, and for each address the place of its own among them."""
+    if not len(ids):
+        return [], np.zeros(0, np.int64)
+    reader.load("trace_ids", pa.table({"address_id": pa.array(ids, pa.int64())}))
+    fill_owners(reader, "select address_id from trace_ids", asked.tier, table="trace_owners")
+    found = reader.arrow(
+        """select coalesce(o.category, 'other') as category
+        from trace_ids left join trace_owners o using (address_id) order by address_id"""
+    )
+    slugs = found["category"].combine_chunks().dictionary_encode()
+    return slugs.dictionary.to_pylist(), slugs.indices.to_numpy()
+
+
+def _list_caveats(passage: Passage, asked: Question, stops: Stops) -> Iterable[str]:
     if passage.unpriced:
         yield f"Not followed: {passage.unpriced:,} payments of the source that have no price."
     if asked.rule == "poison":
         yield "Poison counts money again at each step: its sums are upper bounds and do not add up to what was sent."
-    if any(end["kind"] == "mixer" for end in ends):
+    if np.any(stops.kind == KINDS.index("mixer")):
         yield "No money is followed through a mixer: whoever withdraws there could be anybody who deposited before."
     if np.any(passage.told.outcome == BRIDGED):
         yield "Followed across bridges where a rule matched both ends; a match can be wrong."

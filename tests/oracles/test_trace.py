@@ -109,12 +109,25 @@ def write_flows(con: Connection, folder: Path, told: list[Payment], spam: Sequen
 
 
 def follow(flows: Flows, walls: dict[int, str], asked: Question, source: int = SOURCE) -> Passage:
+    """Follow the money by the walk, by one and then the other, and by the pass; what they find must be the same."""
     wall = np.zeros(PEOPLE, np.int8)
     for who, kind in walls.items():
         wall[who] = WALL_KINDS.index(kind)
     places = Places(wall, np.zeros(PEOPLE, np.bool_), np.zeros(1, np.int32), np.ones(1), 1)
     empty = np.zeros(0, np.int64)
-    return run_pass(flows, places, (empty, empty), Source("source", "address", (source,)), asked)
+    origin = Source("source", "address", (source,))
+    walk, both, passage = (run_pass(flows, places, (empty, empty), origin, asked, dearer=n) for n in (0, 1, 10**9))
+    expect_same(walk, passage)
+    expect_same(both, passage)
+    return walk
+
+
+def expect_same(one: Passage, other: Passage) -> None:
+    """Assert that two found the same, to the last bit."""
+    for left, right in zip((*one.told, *one.held), (*other.told, *other.held), strict=True):
+        assert np.array_equal(left, right)
+    sums = [(found.small, found.fees, found.on_the_way, found.unpriced) for found in (one, other)]
+    assert sums[0] == sums[1]
 
 
 def ask(rule: str, direction: str = "forward") -> Question:
@@ -192,6 +205,16 @@ def test_hops_and_small_amounts_cut_off(ledger: Connection, tmp_path: Path) -> N
     assert list(passage.told.row) == [1, 2]
     assert passage.small == 1
     assert passage.held[1].sum() == pytest.approx(99)
+
+
+def test_what_came_too_far_goes_no_further_by_a_shorter_way(ledger: Connection, tmp_path: Path) -> None:
+    """Account 2 gets 50 by two payments, pays 50, and then gets 50 straight from the source."""
+    told = [Payment(None, SOURCE, 100), Payment(SOURCE, 1, 50), Payment(1, 2, 50), Payment(2, 3, 50)]
+    told += [Payment(SOURCE, 2, 50), Payment(2, 3, 25)]
+    for rule in ("haircut", "fifo"):
+        passage = follow(write_flows(ledger, tmp_path, told), {}, Question(rule=rule, max_hops=2, min_usd=0))  # type: ignore[arg-type]
+        assert list(zip(passage.told.row, passage.told.weight, strict=True)) == [(1, 50), (2, 50), (4, 50), (5, 25)]
+        assert dict(zip(passage.held[0], passage.held[1], strict=True)) == {2: 75, 3: 25}
 
 
 def test_money_that_comes_back_is_told(ledger: Connection, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -16,10 +17,11 @@ from intel.errors import UnknownSubject, UsageError
 from intel.pipeline import make_demo
 from intel.profiler.database import Database
 from intel.profiler.routes import find_routes
-from intel.profiler.trace import Question, resolve_source
+from intel.profiler.trace import RULES, Question, Source, resolve_source, run_pass
 from intel.profiler.trace_case import write_case
 from intel.profiler.trace_report import to_document
-from intel.profiler.trace_town import read_flows
+from intel.profiler.trace_town import read_flows, read_jumps, read_places
+from tests.oracles.test_trace import expect_same
 
 STORY = 40_000
 
@@ -129,6 +131,26 @@ def test_routes_follow_in_time_and_have_the_fewest_payments(
                 assert flows.receiver[one] == flows.sender[other]
         assert len(fewest.rows) <= min(len(end["path"]), len(widest.rows))
         assert widest.bottleneck_usd >= fewest.bottleneck_usd
+
+
+def test_walk_and_pass_find_the_same(database: Database) -> None:
+    """With swaps, bridges, walls and limits, to the last bit, wherever the one hands over to the other."""
+    flows, places, jumps = (read_flows(database.reader), read_places(database.reader, "confirmed"),
+                            read_jumps(database.reader))  # fmt: skip
+    degrees = np.diff(flows.statement_ends)
+    some = np.random.default_rng(8).choice(np.flatnonzero(degrees >= 5), 60, replace=False)
+    largest = np.argsort(-degrees, kind="stable")[:4]
+    longest = 0
+    for place, who in enumerate((*some, *largest)):
+        asked = Question(RULES[place % 3], "forward" if place % 2 else "backward", max_hops=2 + place % 5)
+        found = [
+            run_pass(flows, places, jumps, Source("one", "address", (int(who),)), asked, dearer=dearer)
+            for dearer in (0, 1, 64, 10**9)
+        ]
+        for other in found[1:]:
+            expect_same(found[0], other)
+        longest = max(longest, len(found[0].told.row))
+    assert longest > 300
 
 
 def test_the_case_file_is_enough_to_run_it_again(
