@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from roles_card import write_card
 from roles_hop import measure_hop
+from roles_real import measure_real
 from roles_scores import score_answers, score_model
 from roles_worlds import CUTS, NAMES, TUNING, World, gather_worlds
 from sklearn.metrics import roc_auc_score
@@ -35,7 +36,7 @@ PRESETS = ("default", "hard")
 SEEDS = tuple(range(11, 21))  # never used for a choice
 MODEL = Path(__file__).parents[1] / "data" / "roles.npz"
 CARD = Path(__file__).parents[1] / "docs" / "model_card.md"
-NOISE = (0.1, 0.2)  # shares of wrong labels
+NOISE = (0.05, 0.1, 0.2)  # shares of wrong labels
 OPEN = (
     ("mixer", "sybil", "mev", "token_contract", "launderer"),
     ("bridge", "smart_account", "dex", "market_maker", "miner"),
@@ -195,12 +196,17 @@ def measure_speed(store: Path) -> dict[str, float]:
     }  # fmt: skip
 
 
+def find_mirror() -> Path:
+    """Return the folder of the public data sets."""
+    return Path(os.environ["INTEL_DATA_MIRROR"])
+
+
 def main() -> int:
     """Do what the options say."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("bench-roles"))
     parser.add_argument("--train", action="store_true")
-    parser.add_argument("--measure", default="", help="worlds, plain, controls, sources, open, hop, or all")
+    parser.add_argument("--measure", default="", help="worlds, plain, controls, sources, open, hop, real, or all")
     parser.add_argument("--write-card", action="store_true")
     parser.add_argument("--speed", type=Path)
     options = parser.parse_args()
@@ -214,10 +220,12 @@ def main() -> int:
         "controls": measure_controls,
         "sources": measure_sources,
         "open": measure_open,
+        "hop": lambda _: measure_hop(find_mirror()),
+        "real": lambda work: measure_real(find_mirror(), read_model(MODEL), gather_training(work)),
     }
-    wanted = [*parts, "hop"] if options.measure == "all" else [one for one in options.measure.split(",") if one]
+    wanted = [*parts] if options.measure == "all" else [one for one in options.measure.split(",") if one]
     for name in wanted:
-        found = parts[name](options.work) if name in parts else measure_hop(Path(os.environ["INTEL_DATA_MIRROR"]))
+        found = parts[name](options.work)
         (options.work / f"figures_{name}.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
     if options.speed:
         found = measure_speed(options.speed)

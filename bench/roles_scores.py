@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import average_precision_score, f1_score, precision_recall_fscore_support
+from sklearn.metrics import average_precision_score, f1_score, precision_recall_curve, precision_recall_fscore_support
 
 from intel.ml import metrics
 from intel.ml.roles import RoleModel, predict_rows, soften
@@ -72,8 +72,8 @@ def score_answers(tests: list[Examples], answers: list[tuple[Any, Any]]) -> dict
             str(level): metrics.cover_at_precision(sure, right, len(truth), level) for level in LEVELS
         },
         "roles": _list_roles(truth, chosen, sure, roles),
-        "confusions": _list_confusions(truth, chosen),
-        "reliability": _list_bins(sure, right, weights),
+        "confusions": list_confusions(truth, chosen),
+        "reliability": list_bins(sure, right, weights),
     }
 
 
@@ -106,14 +106,16 @@ def _list_roles(truth: Any, chosen: Any, sure: Any, roles: list[str]) -> dict[st
     return found
 
 
-def _list_confusions(truth: Any, chosen: Any, most: int = 12) -> list[dict[str, Any]]:
+def list_confusions(truth: Any, chosen: Any, most: int = 12) -> list[dict[str, Any]]:
+    """Return the commonest errors: what is told as what, and how often."""
     wrong = truth != chosen
     pairs, counts = np.unique(np.stack([truth[wrong], chosen[wrong]]), axis=1, return_counts=True)
     order = np.argsort(-counts, kind="stable")[:most]
     return [{"is": str(pairs[0, at]), "told": str(pairs[1, at]), "addresses": int(counts[at])} for at in order]
 
 
-def _list_bins(sure: Any, right: Any, weights: Any) -> list[dict[str, float]]:
+def list_bins(sure: Any, right: Any, weights: Any) -> list[dict[str, float]]:
+    """Return, by tenths of probability, the mean told and the weighed share that is right."""
     bins = np.minimum((sure * BINS).astype(int), BINS - 1)
     found = []
     for at in range(BINS):
@@ -125,3 +127,12 @@ def _list_bins(sure: Any, right: Any, weights: Any) -> list[dict[str, float]]:
                 "right": float((mass * right[mine]).sum() / mass.sum()), "addresses": int(mine.sum()),
             })  # fmt: skip
     return found
+
+
+def draw_curve(score: Any, is_role: Any, points: int = 40) -> list[list[float]]:
+    """Return [recall, precision] from the surest answer on, at most `points` of them, evenly along the recall."""
+    precision, recall, _ = precision_recall_curve(is_role, score)
+    wanted = np.linspace(1 / points, 1, points)
+    place = np.searchsorted(recall[::-1], wanted, side="left").clip(0, len(recall) - 1)
+    best = np.maximum.accumulate(precision)[::-1]  # at this recall or a higher one: the curve without its teeth
+    return [[round(float(at), 4), round(float(best[where]), 4)] for at, where in zip(wanted, place, strict=True)]

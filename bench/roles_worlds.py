@@ -64,6 +64,11 @@ def gather_examples(world: World, work: Path) -> pd.DataFrame:
     return pd.read_parquet(path)
 
 
+def gather_glimpse(world: World, hours: int) -> pd.DataFrame:
+    """Return examples, each with role and owner, of which only one hour of history in `hours` is known."""
+    return _simulate(world, hours)
+
+
 def gather_worlds(worlds: Iterable[World], work: Path) -> pd.DataFrame:
     """Return the examples of several economies, owners told apart by the economy they live in."""
     parts = []
@@ -87,7 +92,7 @@ def open_facts(store: Path) -> Connection:
     return con
 
 
-def _simulate(world: World) -> pd.DataFrame:
+def _simulate(world: World, hours: int = 1) -> pd.DataFrame:
     days = choose_days(world.transfers)
     made = generate_world(WorldSettings(transfers=world.transfers, preset=world.preset, seed=world.seed, days=days))
     with tempfile.TemporaryDirectory() as folder:
@@ -96,8 +101,14 @@ def _simulate(world: World) -> pd.DataFrame:
         for name in ("roles", "owners"):
             con.register(f"truth_{name}", made.truth[name])
         first, last = con.execute("select min(block_time), max(block_time) from facts.transfers").fetchall()[0]
+        if hours > 1:
+            for table in ("postings", "transfers", "transactions"):
+                con.execute(
+                    f"delete from facts.{table} where cast(epoch(block_time) as bigint) // 3600 % $hours <> 0",
+                    {"hours": hours},
+                )
         parts = []
-        for cut in (*CUTS, 1.0):
+        for cut in (1.0,) if hours > 1 else (*CUTS, 1.0):
             build_features(con, None if cut == 1.0 else first + (last - first) * cut)
             parts.append(con.execute(_EXAMPLES, {"late": first + (last - first) * CUTS[-1]}).df().assign(cut=cut))
         con.close()

@@ -1,4 +1,7 @@
-"""What does each address look like where only "who sent to whom" is known, without amounts and times?"""
+"""What does each address look like where only "who sent to whom" is known, without amounts and times?
+
+One address text is one account, on whatever chains it occurs: its edges of all chains are looked at together.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +19,48 @@ LEAST_GROUP = 8  # addresses of a component that the plain rule calls a group
 
 _STEPS = (
     (
+        "edge_accounts",
+        """
+        select address_id, chain, min(address_id) over (partition by address) as account_id from facts.addresses
+        where address_id in (select sender_id from facts.edges union select receiver_id from facts.edges)
+        """,
+    ),
+    (
+        "edge_moves",
+        """
+        select s.account_id as sender_id, r.account_id as receiver_id, s.chain, e.kind, e.transfers
+        from facts.edges e
+        join edge_accounts s on s.address_id = e.sender_id
+        join edge_accounts r on r.address_id = e.receiver_id
+        where s.account_id <> r.account_id
+        """,
+    ),
+    (
         "edge_ends",
         """
         select a.address_id, a.other_id, a.is_out, sum(a.transfers) as n,
             sum(a.transfers) filter (a.kind = 'native') as coins, sum(a.transfers) filter (a.kind = 'erc20') as tokens
         from (
-            select sender_id as address_id, receiver_id as other_id, 1 as is_out, kind, transfers from facts.edges
+            select sender_id as address_id, receiver_id as other_id, 1 as is_out, kind, transfers from edge_moves
             union all
-            select receiver_id, sender_id, 0, kind, transfers from facts.edges
+            select receiver_id, sender_id, 0, kind, transfers from edge_moves
         ) a
-        where a.address_id <> a.other_id
         group by a.address_id, a.other_id, a.is_out
+        """,
+    ),
+    (
+        "edge_chains",
+        """
+        select address_id, count(distinct chain) as chains,
+            count(distinct chain) filter (is_out = 1) as chains_out,
+            count(distinct chain) filter (is_out = 0) as chains_in,
+            count(distinct (chain, kind)) filter (is_out = 1) as kinds_out,
+            count(distinct (chain, kind)) filter (is_out = 0) as kinds_in
+        from (
+            select sender_id as address_id, 1 as is_out, chain, kind from edge_moves
+            union all
+            select receiver_id, 0, chain, kind from edge_moves
+        ) group by address_id
         """,
     ),
     (
@@ -39,8 +73,11 @@ _STEPS = (
             count_if(is_out = 1 and n = 1) as once_out, count_if(is_out = 0 and n = 1) as once_in,
             coalesce(sum(coins) filter (is_out = 1), 0) as coins_out,
             coalesce(sum(coins) filter (is_out = 0), 0) as coins_in,
-            count_if(is_out = 1 and tokens > 0) as token_receivers, count_if(is_out = 0 and tokens > 0) as token_senders
-        from edge_ends group by address_id
+            count_if(is_out = 1 and tokens > 0) as token_receivers,
+            count_if(is_out = 0 and tokens > 0) as token_senders,
+            any_value(c.chains) as chains, any_value(c.chains_out) as chains_out, any_value(c.chains_in) as chains_in,
+            any_value(c.kinds_out) as kinds_out, any_value(c.kinds_in) as kinds_in
+        from edge_ends join edge_chains c using (address_id) group by address_id
         """,
     ),
     (
@@ -67,7 +104,8 @@ _SIDES = (("payers", 0), ("payees", 1))
 _NEAR = {  # of the addresses on either side: what is averaged (in thousandths), and what is the most and the least of
     "reach": "ln(1 + o.receivers)", "fan": "ln(1 + o.senders)", "leaf": "case when o.partners = 1 then 1 else 0 end",
     "repeat_in": "o.received / greatest(o.senders, 1)", "repeat_out": "o.sent / greatest(o.receivers, 1)",
-    "coins": "(o.coins_in + o.coins_out) / greatest(o.received + o.sent, 1)",
+    "coins": "(o.coins_in + o.coins_out) / greatest(o.received + o.sent, 1)", "chains": "o.chains",
+    "share": "e.n / greatest(case when e.is_out = 0 then o.sent else o.received end, 1)",
 }  # fmt: skip
 _FAR = ("payers_reach", "payers_fan", "payers_leaf", "payees_reach", "payees_fan", "payees_leaf", "payees_coins")
 
@@ -92,7 +130,8 @@ def _fill(query: str) -> str:
 def build_edge_features(con: Connection) -> None:
     """Make the temporary table edge_features: address_id and degrees, kinds, repeats and those of its neighbours.
 
-    From facts.edges alone: the structure of who sent to whom, no label, no name.
+    From facts.edges alone: the structure of who sent to whom, no label, no name. One row per account, under the least
+    id of its address on any chain; `edge_moves` keeps the edges between accounts.
     """
     for name, query in _STEPS:
         con.execute(f"create or replace temp table {name} as {_fill(query)}")
