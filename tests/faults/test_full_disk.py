@@ -25,7 +25,7 @@ from intel.store.snapshot import current_build
 from intel.store.workspace import Workspace
 from tests import commands
 from tests.faults.doom import Phase, enter_phase
-from tests.faults.stores import ledger_of, make_base, read_build, settings_of
+from tests.faults.stores import ledger_of, read_build, settings_of
 from tests.ledger_files import write_csv
 
 ROOM = "400m"
@@ -69,18 +69,6 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disk]:
     disk.unmount()
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_base(tmp_path_factory.mktemp("base"))
-
-
-@pytest.fixture(scope="module")
-def undisturbed(base: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    store = Path(shutil.copytree(base, tmp_path_factory.mktemp("undisturbed") / "store"))
-    pipeline.build(settings_of(store))
-    return read_build(store)
-
-
 @pytest.fixture
 def store(disk: Disk, base: Path) -> Iterator[Path]:
     """A copy of the store on the small disk, which is left empty again."""
@@ -105,7 +93,7 @@ BUILD_POINTS = [
 
 @pytest.mark.parametrize(("phase", "act", "free"), BUILD_POINTS, ids=[point[0] for point in BUILD_POINTS])
 def test_a_build_on_a_disk_that_becomes_full_leaves_the_old_one(
-    disk: Disk, store: Path, undisturbed: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tried: Callable[..., None],
+    disk: Disk, store: Path, whole: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tried: Callable[..., None],
     phase: str, act: int, free: int,
 ) -> None:  # fmt: skip
     old, left = current_build(store), [act]
@@ -127,7 +115,7 @@ def test_a_build_on_a_disk_that_becomes_full_leaves_the_old_one(
     assert list((store / "snapshots").glob(".*")) == []
     disk.clear()
     assert pipeline.build(settings_of(store)).build_id == current_build(store) != old
-    assert read_build(store) == undisturbed
+    assert read_build(store) == whole
     tried("full disks")
 
 

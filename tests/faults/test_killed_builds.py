@@ -15,8 +15,8 @@ import pytest
 
 from intel import pipeline
 from intel.store.snapshot import current_build, list_builds
-from tests.faults.doom import KILLS, Measure, Phase, choose_strikes, kill, measure, start_server
-from tests.faults.stores import export_all, make_base, read_build, settings_of
+from tests.faults.doom import KILLS, Measure, Phase, choose_strikes, kill, measure
+from tests.faults.stores import export_all, read_build, settings_of
 
 PHASES = [
     *(Phase("intel.pipeline", name) for name in (
@@ -48,13 +48,7 @@ class Undisturbed(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def context() -> BaseContext:
-    return start_server("tests.faults.stores")
-
-
-@pytest.fixture(scope="module")
-def undisturbed(context: BaseContext, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
-    base = make_base(tmp_path_factory.mktemp("base"))
+def undisturbed(context: BaseContext, base: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     folder = tmp_path_factory.mktemp("undisturbed")
     store = Path(shutil.copytree(base, folder / "store"))
     phases = measure(context, PHASES, "build", settings_of(store))

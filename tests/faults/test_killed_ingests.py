@@ -17,8 +17,8 @@ from intel import pipeline
 from intel.store.lake import Lake
 from intel.store.workspace import Workspace
 from tests import commands
-from tests.faults.doom import Measure, Phase, choose_strikes, kill, measure, start_server
-from tests.faults.stores import labels_of, ledger_of, make_base, settings_of
+from tests.faults.doom import Measure, Phase, choose_strikes, kill, measure
+from tests.faults.stores import labels_of, ledger_of, settings_of
 from tests.ledger_files import write_csv
 
 COMMIT = Phase("intel.store.lake:LakeRun", "commit")
@@ -59,7 +59,7 @@ JOBS = {
 
 
 class Undisturbed(NamedTuple):
-    """A folder with a store and files, and per job: the state before, after it, and how much its phases do."""
+    """A folder with files, and per job: the state before, after it, and how much its phases do."""
 
     folder: Path
     before: dict[str, Any]
@@ -68,17 +68,11 @@ class Undisturbed(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def context() -> BaseContext:
-    return start_server("tests.faults.stores")
-
-
-@pytest.fixture(scope="module")
-def undisturbed(context: BaseContext, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+def undisturbed(context: BaseContext, base: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     folder = tmp_path_factory.mktemp("inputs")
     # Rows of blocks that are there already, so that some are replaced, and a bad one, so that there is an issue.
     moved = [commands.moved(n, commands.USER, commands.DEPOSIT, n) for n in range(24, 31)]
     claims = [commands.label(f"0x{n:040x}", "Acorn Exchange", f"Acorn {n}") for n in range(3)]
-    base = make_base(folder)
     write_csv(folder / "new.csv", [*moved, {**moved[-1], "sender": "0xnothing"}])
     write_csv(folder / "labels.csv", [*claims, commands.label("0xnothing", "Acorn Exchange", "Acorn bad")])
     write_csv(folder / "private.csv", [commands.label(commands.USER, "Acorn Nuts", "suspect 8", "user")])
@@ -99,13 +93,19 @@ def undisturbed(context: BaseContext, tmp_path_factory: pytest.TempPathFactory) 
     ids=lambda value: str(getattr(value, "name", value)),
 )
 def test_a_killed_run_shows_nothing_and_the_next_takes_all(
-    context: BaseContext, undisturbed: Undisturbed, tmp_path: Path, tried: Callable[..., None], name: str, phase: Phase
+    context: BaseContext,
+    base: Path,
+    undisturbed: Undisturbed,
+    tmp_path: Path,
+    tried: Callable[..., None],
+    name: str,
+    phase: Phase,
 ) -> None:
     job, before, after = JOBS[name], undisturbed.before[name], undisturbed.after[name]
     arguments = [undisturbed.folder / job.file]
     strikes = choose_strikes(undisturbed.phases[name][phase])
     for number, strike in enumerate(strikes, 1):
-        store = Path(shutil.copytree(undisturbed.folder / "store", tmp_path / "store"))
+        store = Path(shutil.copytree(base, tmp_path / "store"))
         head = Lake(store).head()
         kill(context, phase, strike, job.function, settings_of(store), arguments, **job.options)
         # The last act of a commit makes everything visible: killed after it, the run has done its work.
