@@ -17,7 +17,7 @@ import duckdb
 from intel.errors import NoSnapshot, StoreError
 from intel.store.connection import Connection, open_connection
 from intel.store.ddl import read_tables
-from intel.store.snapshot import current_build, read_manifest, snapshot_path
+from intel.store.snapshot import Manifest, current_build, find_damage, read_manifest, snapshot_path
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,6 +53,7 @@ class Reader:
             self.path = snapshot_path(self.store, self.build_id).absolute()
             try:
                 self.manifest = read_manifest(self.store, self.build_id)
+                _check_files(self.store, self.manifest)
                 self._connection = _acquire(self.path, memory, threads)
                 break
             except StoreError:  # removed while we were about to open it, because a newer one is current?
@@ -176,6 +177,16 @@ def _find_build(store: Path, build_id: str | None) -> str:
     if not re.fullmatch(r"\w[\w.-]*", build_id) or not snapshot_path(store, build_id).is_dir():
         raise NoSnapshot(f"there is no build {build_id!r} in {store}", "`intel snapshots list` names the builds")
     return build_id
+
+
+def _check_files(store: Path, manifest: Manifest) -> None:
+    """Raise StoreError where a file is missing or cut short: DuckDB may open it, and stumble over it later."""
+    damaged = find_damage(store, manifest)
+    if damaged:
+        raise StoreError(
+            f"build {manifest.build_id}: {', '.join(damaged)} is missing or not what was published",
+            "make it anew: intel build --full",
+        )
 
 
 def _acquire(path: Path, memory: str, threads: int) -> Connection:
