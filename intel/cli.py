@@ -231,12 +231,12 @@ def coverage(
 
 
 @app.command()
-def doctor(json: o.Json = False, store: o.Store = None) -> None:
+def doctor(deep: o.Deep = False, json: o.Json = False, store: o.Store = None) -> None:
     """Look over this machine and the store; exit with 1 where something is broken."""
     from intel.doctor import examine
     from intel.render import render_examination
 
-    found = examine(settle(store))
+    found = examine(settle(store), deep=deep)
     if json:
         show_json(found)
     else:

@@ -28,6 +28,7 @@ Kind = Annotated[
         "found out when left out.",
     ),
 ]
+Deep = Annotated[bool, Option("--deep", help="Read every byte of the store: checksums of builds, pages of the lake.")]
 DryRun = Annotated[bool, Option("--dry-run", help="Read and check everything, write nothing.")]
 Private = Annotated[bool, Option("--private", help="Keep them in the workspace, apart from published claims.")]
 OfAddress = Annotated[str | None, Option("--address", metavar="ADDRESS", help="About this address.")]

@@ -42,12 +42,12 @@ from intel.sources.parsed import Parsed, merge_parsed
 from intel.sources.prices import read_prices
 from intel.sources.tokens import read_assets, read_tokens
 from intel.sources.world import WorldSettings, choose_days, generate_world
-from intel.store import Connection, DatabaseError, MemoryExceeded, is_read_error, open_connection
+from intel.store import Connection, DatabaseError, is_disk_full, is_read_error, name_failures, open_connection
 from intel.store.identity_ledger import no_former_members, read_former_members, record_identities
 from intel.store.lake import Commit, Lake, LakeRun, lake_schema, lock_file
 from intel.store.snapshot import (
     Manifest,
-    list_builds,
+    is_whole,
     name_build,
     open_build,
     prune_builds,
@@ -91,8 +91,9 @@ def _open_stage(settings: Settings) -> Iterator[Connection]:
         folder.mkdir()
         con = open_connection(memory=settings.memory, threads=settings.threads, spill=folder)
         try:
-            con.execute(f"attach '{_sql_path(folder / 'stage.duckdb')}' as stage")
-            yield con
+            with name_failures("the run", "nothing of it was taken"):
+                con.execute(f"attach '{_sql_path(folder / 'stage.duckdb')}' as stage")
+                yield con
         finally:
             con.close()
             shutil.rmtree(folder, ignore_errors=True)
@@ -121,7 +122,7 @@ def _stage_files(con: Connection, files: Sequence[Path], chain: str | None, data
                 table = stage_rows(con, raw, part, chain=chain, now=now, is_part=part is not layout)
                 staged += [table] if table else []
         except DatabaseError as error:
-            if not is_read_error(error):
+            if not is_read_error(error) or is_disk_full(error):
                 raise
             names = ", ".join(str(path) for path in raw.files[:3])
             first = str(error).splitlines()[0]
@@ -283,9 +284,10 @@ def build(
 ) -> Manifest:
     """Make a new snapshot of the lake and the workspace and publish it; return its manifest.
 
-    A build whose inputs equal an existing one's is made current as it is, unless `full`. Readers keep their build
-    until they open a new one. Heuristics that failed are named in the manifest's reports. With `known_before` (UTC)
-    the build knows only labels recorded and blocks mined before that moment; it is pinned, and never becomes current.
+    A build whose inputs equal an existing one's is made current as it is, unless that is damaged, or `full`. Readers
+    keep their build until they open a new one. Heuristics that failed are named in the manifest's reports. With
+    `known_before` (UTC) the build knows only labels recorded and blocks mined before that moment; it is pinned, and
+    never becomes current.
     """
     lake = Lake(settings.store)
     commit = lake.source_head()
@@ -301,24 +303,26 @@ def build(
     options = {"ml": str(with_ml)} | ({"known_before": known_before.isoformat()} if known_before else {})
     options |= {"model": name_model(path)} if path else {}
     build_id = name_build(commit.commit_id, str(revision), code_version(), options)
-    if not full and any(known.build_id == build_id for known in list_builds(settings.store)):
+    if not full and is_whole(settings.store, build_id):
         return republish_build(settings.store, build_id, is_current=known_before is None)
-    with open_build(settings.store, build_id, memory=settings.memory, threads=settings.threads) as work:
-        with _name_failures():
-            _attach_inputs(work.con, lake, commit, private)
-            if known_before is None:
-                work.con.register("former_members", read_former_members(settings.store))
-            else:
-                limit_lake(work.con, known_before)
-                judgements = limit_judgements(judgements, known_before)
-            build_ledger(work.con)
-            build_accounts(work.con)
-            build_context(work.con)
-            resolve_judgements(work.con, judgements, revision)
-            reports = _form_beliefs(work.con, build_id)
-            write_flow_columns(work.con, work.folder, SPAM_TRANSFER_FLAGS)
-            told = [asdict(report) for report in reports]
-            told += [asdict(predict_roles(work.con, path))] if with_ml else []  # last: nothing rests on it
+    with (
+        name_failures("the build", "the build of before stays current"),
+        open_build(settings.store, build_id, memory=settings.memory, threads=settings.threads) as work,
+    ):
+        _attach_inputs(work.con, lake, commit, private)
+        if known_before is None:
+            work.con.register("former_members", read_former_members(settings.store))
+        else:
+            limit_lake(work.con, known_before)
+            judgements = limit_judgements(judgements, known_before)
+        build_ledger(work.con)
+        build_accounts(work.con)
+        build_context(work.con)
+        resolve_judgements(work.con, judgements, revision)
+        reports = _form_beliefs(work.con, build_id)
+        write_flow_columns(work.con, work.folder, SPAM_TRANSFER_FLAGS)
+        told = [asdict(report) for report in reports]
+        told += [asdict(predict_roles(work.con, path))] if with_ml else []  # last: nothing rests on it
         created = datetime.now(UTC).isoformat(timespec="microseconds")
         manifest = Manifest(build_id, created, commit.commit_id, str(revision), code_version(), options, tuple(told))
         finished = publish_build(settings.store, work, manifest, is_current=known_before is None)
@@ -336,20 +340,6 @@ def _attach_inputs(con: Connection, lake: Lake, commit: Commit, private: pa.Tabl
     con.execute("create or replace temp table lake_private_labels as from private_rows")
     con.unregister("private_rows")
     con.register("former_members", no_former_members())
-
-
-@contextmanager
-def _name_failures() -> Iterator[None]:
-    try:
-        yield
-    except MemoryExceeded as error:
-        first = str(error).splitlines()[0]
-        raise StoreError(f"the build needs more memory than allowed: {first}", "raise --memory") from error
-    except DatabaseError as error:
-        if not is_read_error(error):
-            raise
-        hint = "a file of the lake may be damaged, or the disk full; the build of before stays current"
-        raise StoreError(f"the build stopped: {str(error).splitlines()[0]}", hint) from error
 
 
 def _form_beliefs(con: Connection, build_id: str) -> list[RuleReport]:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pv
 import pyarrow.parquet as pq
 
-from intel.errors import BadInput, UsageError
+from intel.errors import BadInput, StoreError, UsageError
 from intel.store import open_connection
 from intel.store.lake import Lake
 from intel.store.reader import Reader
@@ -115,7 +115,7 @@ def open_writer(path: Path, schema: pa.Schema) -> Iterator[TableWriter]:
     """Open a file to write batches to, in the format that its ending says.
 
     It takes its name when all is written; after a failure there is no file, or the older one. Raises UsageError for
-    an unknown ending, BadInput where nothing can be written.
+    an unknown ending, BadInput where nothing can be written, StoreError where not all of it can.
     """
     make = _WRITERS[check_ending(path)]
     scratch = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
@@ -131,6 +131,10 @@ def open_writer(path: Path, schema: pa.Schema) -> Iterator[TableWriter]:
             yield writer
             writer.close()
         scratch.replace(path)
+    except OSError as error:
+        raise StoreError(
+            f"{path} could not be written: {error.strerror or error}", "free some disk space, then run it again"
+        ) from error
     finally:
         scratch.unlink(missing_ok=True)
 

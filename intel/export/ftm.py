@@ -62,6 +62,7 @@ def export_entities(store: Path, path: Path, *, include_private: bool = False) -
     if path.is_dir():
         raise BadInput(f"cannot write {path}: it is a folder", "name a file in it")
     scratch = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
+    beside = scratch.with_suffix(".about")
     with Reader(store) as reader:
         origin = name_origin(reader, include_private=include_private)
         left_out = prepare_claims(reader, include_private=include_private)
@@ -73,7 +74,8 @@ def export_entities(store: Path, path: Path, *, include_private: bool = False) -
                     file.write(json.dumps(entity, ensure_ascii=False) + "\n")
                     entities += 1
             about = {"export": "ftm", **asdict(origin), "entities": entities, "left_out": left_out}
-            path.with_name(f"{path.name}.about.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+            beside.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+            beside.replace(path.with_name(f"{path.name}.about.json"))
             scratch.replace(path)
         except OSError as error:
             raise BadInput(
@@ -81,6 +83,7 @@ def export_entities(store: Path, path: Path, *, include_private: bool = False) -
             ) from error
         finally:
             scratch.unlink(missing_ok=True)
+            beside.unlink(missing_ok=True)
     return FtmExport(entities, left_out)
 
 

@@ -30,7 +30,8 @@ def write_csv_files(reader: Reader, folder: Path, *, include_private: bool = Fal
     names = [f"{part.name}.csv" for part in PARTS]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        strangers = sorted({path.name for path in folder.iterdir()} - {*names, "build.csv", "schema.cypher"})
+        ours = {*names, *(f"{name}.part" for name in names), "build.csv", "schema.cypher"}  # a killed export's too
+        strangers = sorted({path.name for path in folder.iterdir()} - ours)
         if strangers:
             raise BadInput(f"{folder} holds other files: {', '.join(strangers[:3])}", "name an empty or a new folder")
         for part in PARTS:
@@ -39,7 +40,7 @@ def write_csv_files(reader: Reader, folder: Path, *, include_private: bool = Fal
         (folder / "schema.cypher").write_text("".join(f"{line};\n" for line in SCHEMA), encoding="utf-8")
     except OSError as error:
         raise BadInput(
-            f"cannot write to {folder}: {error.strerror}", "is the disk full, or the folder closed?"
+            f"cannot write to {folder}: {error.strerror or error}", "is the disk full, or the folder closed?"
         ) from error
     return _describe_import(folder)
 
@@ -69,12 +70,15 @@ def _write_part(reader: Reader, part: Part, params: Mapping[str, object], path: 
     header += constants
     texts = pa.schema([(name, pa.string()) for name in header])
     scratch = path.with_name(path.name + ".part")
-    with scratch.open("wb") as sink, pv.CSVWriter(sink, texts) as writer:
-        for batch in reader.batches(part.sql, choose_params(part, params)):
-            columns = [_to_text(column) for column in batch.columns]
-            columns += [pa.array([text] * batch.num_rows, pa.string()) for text in constants.values()]
-            writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=texts))
-    scratch.replace(path)
+    try:
+        with scratch.open("wb") as sink, pv.CSVWriter(sink, texts) as writer:
+            for batch in reader.batches(part.sql, choose_params(part, params)):
+                columns = [_to_text(column) for column in batch.columns]
+                columns += [pa.array([text] * batch.num_rows, pa.string()) for text in constants.values()]
+                writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=texts))
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
 
 
 def _name_kind(part: Part) -> str:

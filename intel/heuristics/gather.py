@@ -10,7 +10,7 @@ from intel.heuristics.base import RESULT_COLUMNS, EvidenceSettings, Heuristic, R
 from intel.heuristics.inputs import create_inputs
 from intel.heuristics.requirements import REQUIREMENTS
 from intel.heuristics.weights import Weight, load_weights, record_weights
-from intel.store import Connection, DatabaseError
+from intel.store import Connection, DatabaseError, is_machine_error
 
 _INSERT = """
 insert into beliefs.evidence by name
@@ -22,7 +22,8 @@ from ({sql}) found
 def run_rules(con: Connection, rules: Sequence[Heuristic], settings: EvidenceSettings) -> list[RuleReport]:
     """Run `rules` in order and insert what each finds into beliefs.evidence.
 
-    A rule that fails leaves no rows, is reported with its error, and does not stop the others.
+    A rule that fails leaves no rows, is reported with its error, and does not stop the others; a lack of memory or
+    disk is no fault of the rule, and raised.
     """
     create_inputs(con)
     record_weights(con, rules, settings)
@@ -38,6 +39,8 @@ def run_rule(con: Connection, rule: Heuristic, settings: EvidenceSettings) -> Ru
             return RuleReport(rule.name, 0, time.monotonic() - started, f"no input: {missing}")
         rows = _insert_evidence(con, rule, settings)
     except (IntelError, DatabaseError) as error:
+        if isinstance(error, DatabaseError) and is_machine_error(error):
+            raise  # a build without this rule would have the name of the whole one
         return RuleReport(rule.name, 0, time.monotonic() - started, str(error), failed=True)
     return RuleReport(rule.name, rows, time.monotonic() - started)
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from intel.errors import UsageError
+from intel.errors import BadInput, UsageError
 from intel.profiler.case_print import print_markdown
 from intel.profiler.cases import Block, Heading, Lines, Sheet
 from intel.profiler.trace_report import END_KINDS, Trace, to_document
@@ -24,14 +24,21 @@ def check_case_file(path: Path) -> None:
 
 
 def write_case(path: Path, trace: Trace, manifest: Manifest) -> None:
-    """Write the trace to a .md or .json file, whole or not at all."""
+    """Write the trace to a .md or .json file, whole or not at all; BadInput where nothing can be written."""
     if path.suffix.lower() == ".json":
         text = json.dumps(to_document(trace) | {"code_version": manifest.code_version}, indent=1) + "\n"
     else:
         text = print_markdown(list(list_blocks(trace, manifest)))
     scratch = path.with_name(f".{path.name}.new")
-    scratch.write_text(text, encoding="utf-8")
-    scratch.replace(path)
+    try:
+        scratch.write_text(text, encoding="utf-8")
+        scratch.replace(path)
+    except OSError as error:
+        raise BadInput(
+            f"cannot write {path}: {error.strerror}", "is the disk full, or the folder closed to you?"
+        ) from error
+    finally:
+        scratch.unlink(missing_ok=True)
 
 
 def list_blocks(trace: Trace, manifest: Manifest) -> Iterator[Block]:

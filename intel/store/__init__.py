@@ -4,9 +4,22 @@ from intel.store.connection import (
     Connection,
     DatabaseError,
     MemoryExceeded,
+    is_disk_full,
+    is_machine_error,
     is_read_error,
     lend_memory,
+    name_failures,
     open_connection,
 )
 
-__all__ = ["Connection", "DatabaseError", "MemoryExceeded", "is_read_error", "lend_memory", "open_connection"]
+__all__ = [
+    "Connection",
+    "DatabaseError",
+    "MemoryExceeded",
+    "is_disk_full",
+    "is_machine_error",
+    "is_read_error",
+    "lend_memory",
+    "name_failures",
+    "open_connection",
+]

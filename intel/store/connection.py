@@ -8,16 +8,52 @@ from pathlib import Path
 
 import duckdb
 
+from intel.errors import StoreError
+
 Connection = duckdb.DuckDBPyConnection
 DatabaseError = duckdb.Error
 MemoryExceeded = duckdb.OutOfMemoryException
 # What a damaged file raises; a mistake in our own SQL must not pass for one.
 _READ_ERRORS = (duckdb.IOException, duckdb.InvalidInputException, duckdb.DataError, duckdb.SerializationException)
+# What the machine could not do, whatever the statement: memory, disk, and a database that gave up after either.
+_MACHINE_ERRORS = (duckdb.OutOfMemoryException, duckdb.IOException, duckdb.FatalException)
+_FULL = "No space left on device"
 
 
 def is_read_error(error: duckdb.Error) -> bool:
     """Say whether a file could not be read: nonsense in the middle of a Parquet file raises no more than an Error."""
     return isinstance(error, _READ_ERRORS) or type(error) is duckdb.Error
+
+
+def is_machine_error(error: duckdb.Error) -> bool:
+    """Say whether memory or disk failed, not the statement: the same one may work another time."""
+    return isinstance(error, _MACHINE_ERRORS)
+
+
+def is_disk_full(error: Exception) -> bool:
+    """Say whether there was no room for what had to be written."""
+    return _FULL in str(error)
+
+
+@contextmanager
+def name_failures(what: str, state: str) -> Iterator[None]:
+    """Turn a lack of memory or disk, and damaged files, into a StoreError: `what` stopped, and `state` holds now.
+
+    A mistake in our own SQL passes as it is.
+    """
+    try:
+        yield
+    except (DatabaseError, OSError) as error:
+        first = str(error).splitlines()[0]
+        if is_disk_full(error):
+            hint = f"free some space, then run the same command again; {state}"
+            raise StoreError(f"{what} stopped, the disk is full: {first}", hint) from error
+        if isinstance(error, MemoryExceeded):
+            raise StoreError(f"{what} needs more memory than allowed: {first}", f"raise --memory; {state}") from error
+        if isinstance(error, DatabaseError) and not (is_read_error(error) or is_machine_error(error)):
+            raise
+        hint = f"a file may be damaged (`intel doctor --deep` finds it) or closed to us; {state}"
+        raise StoreError(f"{what} stopped: {first}", hint) from error
 
 
 def open_connection(*, memory: str = "8GB", threads: int = 2, spill: Path | None = None) -> Connection:

@@ -7,6 +7,7 @@ always means the place in this order.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -66,10 +67,12 @@ def open_flows(folder: Path) -> Flows:
 
 
 def create_column(folder: Path, name: str, length: int) -> np.memmap[Any, Any]:
-    """Create a column's file, all zero, open for writing."""
+    """Create a column's file, all zero, open for writing; OSError where the disk has no room for it."""
     kind = (FLOW_COLUMNS | INDEX_COLUMNS)[name]
     path = column_path(folder, name)
     column: np.memmap[Any, Any] = np.lib.format.open_memmap(path, mode="w+", dtype=kind, shape=(length,))
+    with path.open("r+b") as file:  # a full disk is an error here, and the end of the process in a mapped page
+        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
     return column
 
 

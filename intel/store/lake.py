@@ -7,7 +7,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -151,7 +151,9 @@ class Lake:
         files = self.opened.list_files(table, version) if version is not None else []
         if files:
             with name_damage(f"lake table {table}"):
-                con.read_parquet(_escape_globs(files)).to_view(f"{name}_files", replace=True)
+                found = con.read_parquet(_escape_globs(files))
+                _check_columns(table, found.columns)
+                found.to_view(f"{name}_files", replace=True)
             con.execute(f"create or replace temp view {name} as select * from {name}_files")
         else:
             con.execute(f"create or replace temp table {name}_empty ({read_tables()['lake'][table]}\n)")
@@ -243,6 +245,15 @@ class LakeRun:
         self.lake.commits(own=commit)
         self.committed = commit
         return commit
+
+
+def _check_columns(table: str, found: Sequence[str]) -> None:
+    missing = sorted(set(lake_types(table)) - set(found))
+    if missing:
+        raise StoreError(
+            f"lake table {table} has no column {missing[0]} ({len(missing)} are missing): another version wrote it",
+            "ingest again into a new store, or use the version that made this one",
+        )
 
 
 def _escape_globs(files: list[str]) -> list[str]:

@@ -17,7 +17,7 @@ import duckdb
 from intel.errors import NoSnapshot, StoreError
 from intel.store.connection import Connection, open_connection
 from intel.store.ddl import read_tables
-from intel.store.snapshot import current_build, read_manifest, snapshot_path
+from intel.store.snapshot import Manifest, current_build, read_manifest, snapshot_path
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,10 +48,17 @@ class Reader:
         self, store: Path | str, build_id: str | None = None, *, memory: str = "4GB", threads: int = 2
     ) -> None:
         self.store = Path(store)
-        self.build_id = _find_build(self.store, build_id)
-        self.path = snapshot_path(self.store, self.build_id).absolute()
-        self.manifest = read_manifest(self.store, self.build_id)
-        self._connection = _acquire(self.path, memory, threads)
+        while True:
+            self.build_id = _find_build(self.store, build_id)
+            self.path = snapshot_path(self.store, self.build_id).absolute()
+            try:
+                self.manifest = read_manifest(self.store, self.build_id)
+                _check_sizes(self.path, self.manifest)
+                self._connection = _acquire(self.path, memory, threads)
+                break
+            except StoreError:  # removed while we were about to open it, because a newer one is current?
+                if build_id is not None or current_build(self.store) == self.build_id:
+                    raise
         self._shared = _shared.setdefault(self.path, set())
         self._local = threading.local()
         self._known: dict[object, Any] = {}
@@ -159,7 +166,7 @@ def _name_failures() -> Iterator[None]:
     except duckdb.OutOfMemoryException as error:
         raise StoreError(f"the query needs more memory than allowed: {error}", "raise --memory") from error
     except duckdb.IOException as error:
-        raise StoreError(f"the snapshot cannot be read: {error}", "run `intel doctor`, then `intel build`") from error
+        raise StoreError(f"the snapshot cannot be read: {error}", "make it anew: intel build --full") from error
 
 
 def _find_build(store: Path, build_id: str | None) -> str:
@@ -170,6 +177,17 @@ def _find_build(store: Path, build_id: str | None) -> str:
     if not re.fullmatch(r"\w[\w.-]*", build_id) or not snapshot_path(store, build_id).is_dir():
         raise NoSnapshot(f"there is no build {build_id!r} in {store}", "`intel snapshots list` names the builds")
     return build_id
+
+
+def _check_sizes(folder: Path, manifest: Manifest) -> None:
+    """Raise StoreError where a file was cut short: DuckDB may open it, and stumble over it later."""
+    for name, told in manifest.files.items():
+        path, size = folder / name, int(str(told["bytes"]))
+        if path.is_file() and path.stat().st_size < size:
+            raise StoreError(
+                f"{name} of build {manifest.build_id} was cut short: {path.stat().st_size:,} of {size:,} bytes",
+                "make it anew: intel build --full",
+            )
 
 
 def _acquire(path: Path, memory: str, threads: int) -> Connection:
@@ -197,12 +215,12 @@ def _attach(path: Path, memory: str, threads: int) -> Connection:
     for layer in _LAYERS:
         file = path / f"{layer}.duckdb"
         if not file.is_file():
-            raise StoreError(f"build {path.name} lacks {file.name}: {file}", "run `intel build` to make a new build")
+            raise StoreError(f"build {path.name} lacks {file.name}: {file}", "make it anew: intel build --full")
         try:
             # ATTACH takes no parameters; a quote in the path is doubled.
             con.execute(f"attach '{str(file).replace(chr(39), chr(39) * 2)}' as {layer} (read_only)")
         except duckdb.Error as error:
-            raise StoreError(f"{file} cannot be opened: {error}", "run `intel build` to make a new build") from error
+            raise StoreError(f"{file} cannot be opened: {error}", "make it anew: intel build --full") from error
         _check_schema(con, layer, path.name)
     return con
 

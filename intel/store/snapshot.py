@@ -50,7 +50,7 @@ def name_build(lake_commit: str, workspace_revision: str, code_version: str, set
 def current_build(store: Path) -> str:
     """Return the id of the published build; NoSnapshot where there is none."""
     try:
-        build_id = (store / "current").read_text(encoding="utf-8").strip()
+        build_id = (store / "current").read_text(encoding="utf-8", errors="replace").strip()
     except FileNotFoundError:
         build_id = ""
     if not build_id:
@@ -194,6 +194,26 @@ def list_builds(store: Path) -> list[Manifest]:
         with suppress(StoreError):
             manifests.append(read_manifest(store, build_id))
     return sorted(manifests, key=lambda m: (m.created_at, m.build_id))
+
+
+def is_whole(store: Path, build_id: str) -> bool:
+    """Say whether a build is there with a readable manifest and all its files in their sizes; reads none of them."""
+    try:
+        return not find_damage(store, read_manifest(store, build_id))
+    except StoreError:
+        return False
+
+
+def find_damage(store: Path, manifest: Manifest, *, deep: bool = False) -> list[str]:
+    """Return the names of a build's files that are missing or of another size, with `deep` of another content."""
+    folder = snapshot_path(store, manifest.build_id)
+    damaged = []
+    for name, told in manifest.files.items():
+        path = folder / name
+        is_sound = path.is_file() and path.stat().st_size == told["bytes"]
+        if not is_sound or (deep and _describe_file(path) != told):
+            damaged.append(name)
+    return damaged
 
 
 def _list_folders(store: Path) -> list[str]:

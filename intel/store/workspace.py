@@ -101,6 +101,16 @@ class Workspace:
         with self._begin() as con:
             return con.execute(select(func.max(Revision.number))).scalar() or 0
 
+    def check(self, *, deep: bool = False) -> int:
+        """Return the revision after looking at the database as a whole; StoreError where something is wrong with it."""
+        revision = self.revision()
+        if revision and self._is_file and deep:
+            with self._begin() as con:
+                found = [str(row[0]) for row in con.exec_driver_sql("pragma integrity_check(3)")]
+            if found != ["ok"]:
+                raise StoreError(f"the workspace is damaged: {'; '.join(found)}", "restore it from a backup")
+        return revision
+
     def labels(self) -> pa.Table:
         """Return all private labels in the columns of lake.labels, oldest first."""
         schema = lake_schema("labels")
@@ -216,10 +226,31 @@ class Workspace:
                 yield con
         except SQLAlchemyError as error:
             first = str(error).splitlines()[0]
-            hint = "another process may hold it: wait and try again; or restore it from a backup"
-            if "no such column" in first or "has no column" in first:
-                hint = "an older version of intel made it: bring it up to date with `intel workspace migrate`"
+            hint = next((hint for sign, hint in _HINTS if sign in first), "restore it from a backup")
             raise StoreError(f"the workspace cannot be used: {first}", hint) from error
+
+
+# What SQLite says -> what to do; nothing was written in any of these cases.
+_HINTS = (
+    ("locked", "another process is writing to it: wait and try again"),
+    ("is full", "free some disk space and try again: nothing was written"),
+    ("disk I/O", "the disk is full or fails: free some disk space and try again; nothing was written"),
+    ("readonly", "it may not be written to: check its permissions"),
+    ("unable to open", "check that its folder exists and may be written to"),
+)
+
+
+def _check_columns(con: SqlConnection) -> None:
+    """Raise StoreError where a table lacks a column of ours."""
+    found = inspect(con)
+    for name, table in Base.metadata.tables.items():
+        known = {column["name"] for column in found.get_columns(name)}
+        missing = [column.name for column in table.columns if column.name not in known]
+        if missing:
+            raise StoreError(
+                f"the workspace's table {name} has no column {missing[0]}: another version made it",
+                "bring it up to date: intel workspace migrate (it keeps a copy as it was)",
+            )
 
 
 def _open_engine(url: str, path: Path | None) -> Engine:
@@ -235,7 +266,9 @@ def _open_engine(url: str, path: Path | None) -> Engine:
                 if path is not None:  # two processes that both find no tables must not both make them
                     con.exec_driver_sql("begin immediate")
                 Base.metadata.create_all(con)
-    except SQLAlchemyError:
+        with engine.connect() as con:
+            _check_columns(con)
+    except (SQLAlchemyError, StoreError):
         engine.dispose()
         raise
     return engine
