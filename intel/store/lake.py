@@ -103,6 +103,20 @@ class Lake:
         told = next((one for one in reversed(commits) if one.command not in (BUILD_COMMAND, COMPACT_COMMAND)), None)
         return replace(told, tables=commits[-1].tables) if told else None
 
+    def name_contents(self, commit: Commit) -> dict[str, int]:
+        """Return of each table the first version that had the rows it has as of `commit`.
+
+        That is the version which the commit names, unless compaction only put the rows into other files since.
+        """
+        first: dict[tuple[str, int], int] = {}
+        before: Mapping[str, int] = {}
+        for one in self.commits():
+            for table, version in one.tables.items():
+                is_same = one.command == COMPACT_COMMAND and table in before
+                first.setdefault((table, version), first[table, before[table]] if is_same else version)
+            before = one.tables
+        return {table: first.get((table, version), version) for table, version in commit.tables.items()}
+
     def commits(self, own: Commit | None = None) -> list[Commit]:
         """Return all commits, oldest first; what was read before, or just written as `own`, is not read again."""
         if self._commits and self.opened.is_unchanged("commits", self._commits_version):
