@@ -18,10 +18,12 @@ from uuid import uuid4
 
 from intel import __version__
 from intel.config import data_path
+from intel.etl.extend import describe_ledger, extend_facts
 from intel.ml.predict import keep_predictions
 from intel.store import Connection
+from intel.store.lake import Commit, Lake
 from intel.store.snapshot import Build, Manifest, list_builds
-from intel.store.takeover import has_intact_beliefs, open_taken, take_facts, take_files
+from intel.store.takeover import copy_facts, empty_facts, has_intact_beliefs, open_taken, take_facts, take_files
 
 LEDGER = ("transfers", "transactions", "blocks", "edges", "events", "tokens", "prices", "assets", "coverage")
 Report = Mapping[str, object]
@@ -63,15 +65,14 @@ PARTS = {
 class Parts:
     """The parts of one build in the making; `records` is what its manifest tells of them.
 
-    given: what decides every part, code and settings; versions: of each lake table (`Lake.name_contents`).
+    given: what decides every part, code and settings. With `full` nothing is taken over.
     """
 
-    def __init__(
-        self, store: Path, build: Build, given: Mapping[str, str], versions: Mapping[str, int], *, full: bool
-    ) -> None:
-        self.store, self.build, self.given, self.versions = store, build, given, versions
+    def __init__(self, lake: Lake, commit: Commit, build: Build, given: Mapping[str, str], *, full: bool) -> None:
+        self.store, self.build, self.given = lake.store, build, given
+        self.lake, self.commit, self.versions = lake, commit, lake.name_contents(commit)
         self.records: dict[str, dict[str, str]] = {}
-        self._known = [] if full else list_builds(store)[::-1]
+        self._known = [] if full else list_builds(lake.store)[::-1]
         self._intact: dict[str, bool] = {}
 
     def make(self, name: str, fill: Callable[[Connection], Iterable[Any] | None], **given: str) -> list[Report]:
@@ -84,9 +85,39 @@ class Parts:
                 if not any(report["failed"] for report in reports) and self._take(name, manifest):
                     self.records[name] = {**record, "how": "taken over"}
                     return self._count_rows(name, reports)
-        made: list[Report] = [asdict(report) for report in fill(self.build.con) or ()]
-        self.records[name] = {"key": key, "stamp": uuid4().hex[:16], "made_in": self.build.build_id, "how": "made"}
-        return made
+        record = {"key": key, "stamp": uuid4().hex[:16], "made_in": self.build.build_id, "how": "made"}
+        self.records[name] = record | (self._extend_facts() if name == "facts" else {})
+        if self.records[name]["how"] == "extended":
+            return []
+        return [asdict(report) for report in fill(self.build.con) or ()]
+
+    def _extend_facts(self) -> dict[str, str]:
+        """Add what is new in the lake to the newest facts of before, if that will do; return what to tell of it."""
+        told = {"given": json.dumps(dict(self.given), sort_keys=True), **describe_ledger(self.build.con)}
+        told |= {f"{table}_version": str(self.versions.get(table, -1)) for table in ("transfers", "transactions")}
+        full = {**told, "full_rows": told["transfers_rows"]}
+        if "known_before" in self.given:
+            return full
+        base = next((one for one in self._known if one.parts.get("facts", {}).get("given") == told["given"]), None)
+        if base is None:
+            return full
+        record = base.parts["facts"]
+        if not self._is_added_to("transfers", record):
+            return full | {"why": "transfers were replaced since the build before, or it is too old to tell"}
+        if not copy_facts(self.store, base, self.build):
+            return full | {"why": "the facts of the build before are damaged"}
+        is_appended = self._is_added_to("transactions", record)
+        why = extend_facts(self.build.con, record, is_appended=is_appended)
+        if why:
+            empty_facts(self.build)
+            return full | {"why": why}
+        return {**told, "full_rows": record["full_rows"], "how": "extended", "of": base.build_id}
+
+    def _is_added_to(self, table: str, record: Mapping[str, str]) -> bool:
+        since = int(record[f"{table}_version"])
+        if since == self.versions.get(table, -1):
+            return True
+        return since >= 0 and self.lake.is_only_added_to(table, since, self.commit.tables[table])
 
     def _find_key(self, name: str, given: Mapping[str, str]) -> str:
         part = PARTS[name]

@@ -300,7 +300,7 @@ def build(
                 judgements = limit_judgements(judgements, known_before)
             given = {key: value for key, value in options.items() if key not in ("ml", "model")}
             given |= {"code": code_version()}
-            parts = Parts(settings.store, work, given, lake.name_contents(commit), full=full)
+            parts = Parts(lake, commit, work, given, full=full)
             parts.make("facts", _lay_facts)
             parts.make("hygiene", flag_hygiene)
             parts.make("labels", _read_labels)

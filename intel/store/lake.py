@@ -117,6 +117,16 @@ class Lake:
             before = one.tables
         return {table: first.get((table, version), version) for table, version in commit.tables.items()}
 
+    def is_only_added_to(self, table: str, since: int, version: int) -> bool:
+        """Say whether from version `since` to `version` rows were only added, or put into other files.
+
+        By the table's log: where that was tidied up meanwhile, nobody knows.
+        """
+        if since == version:
+            return True
+        log = {int(entry["version"]): entry for entry in self.open_table(table, version).history()}
+        return since < version and all(_adds_only(log.get(step, {})) for step in range(since + 1, version + 1))
+
     def commits(self, own: Commit | None = None) -> list[Commit]:
         """Return all commits, oldest first; what was read before, or just written as `own`, is not read again."""
         if self._commits and self.opened.is_unchanged("commits", self._commits_version):
@@ -257,6 +267,13 @@ class LakeRun:
         self.lake.commits(own=commit)
         self.committed = commit
         return commit
+
+
+def _adds_only(entry: Mapping[str, Any]) -> bool:
+    operation, settings = entry.get("operation"), entry.get("operationParameters", {})
+    return operation in {"OPTIMIZE", "VACUUM START", "VACUUM END"} or (
+        operation == "WRITE" and settings.get("mode") == "Append"
+    )
 
 
 def _escape_globs(files: list[str]) -> list[str]:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from intel.store.connection import Connection
+from intel.store.ddl import create_tables
 from intel.store.snapshot import Build, Manifest, attach_file, describe_file, snapshot_path
 
 _FACTS, _BELIEFS = "facts.duckdb", "beliefs.duckdb"
@@ -46,6 +47,14 @@ def copy_facts(store: Path, manifest: Manifest, build: Build) -> bool:
     shutil.copyfile(snapshot_path(store, manifest.build_id) / _FACTS, build.folder / _FACTS)
     build.con.execute(attach_file(build.folder / _FACTS, "facts"))
     return True
+
+
+def empty_facts(build: Build) -> None:
+    """Put empty facts in place of those that the build has so far."""
+    build.con.execute("detach facts")
+    (build.folder / _FACTS).unlink()
+    build.con.execute(attach_file(build.folder / _FACTS, "facts"))
+    create_tables(build.con, "facts")
 
 
 def take_files(store: Path, manifest: Manifest, build: Build, prefix: str) -> bool:
