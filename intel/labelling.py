@@ -11,7 +11,7 @@ from pathlib import Path
 from intel.errors import BadInput, UsageError
 from intel.export.files import check_ending
 from intel.export.parts import TableParts, open_parts
-from intel.pipeline import code_version
+from intel.parts import code_version
 from intel.profiler.batch import BatchOrder, attribute_file, describe_answer
 from intel.sources.addresses import measure_addresses
 from intel.store.reader import Reader

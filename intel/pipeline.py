@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from intel import __version__
-from intel.config import Settings, data_path
+from intel.config import Settings
 from intel.entities.attribute import attribute_addresses
 from intel.entities.cluster import build_clusters
 from intel.entities.entity_days import SPAM_TRANSFER_FLAGS, build_entity_days
@@ -31,10 +28,11 @@ from intel.etl.known import limit_judgements, limit_lake
 from intel.etl.ledger import build_context, build_ledger
 from intel.etl.load import COVERED, load_coverage, load_issues, load_rows
 from intel.etl.stage import count_issues, settle_rows
-from intel.heuristics import RuleReport, flag_hygiene, gather_evidence, type_services
+from intel.heuristics import flag_hygiene, gather_evidence, type_services
 from intel.ml.predict import find_model, predict_roles
 from intel.ml.roles import name_model
 from intel.model import DataIssue, RunReport
+from intel.parts import Parts, code_version
 from intel.sources.files import expand_paths, open_files
 from intel.sources.formats import find_layout
 from intel.sources.labels import read_labels
@@ -268,17 +266,6 @@ def _keep_last(con: Connection, table: pa.Table, keys: Sequence[str]) -> pa.Tabl
     return kept
 
 
-@cache
-def code_version() -> str:
-    """Return the release and a digest of the code and data files that decide what a build says."""
-    digest = hashlib.sha256()
-    package = Path(__file__).parent
-    files = [*package.rglob("*.py"), *package.rglob("*.sql"), *data_path("chains.toml").parent.glob("*.toml")]
-    for path in sorted(files, key=lambda p: p.name):
-        digest.update(path.read_bytes())
-    return f"{__version__}+{digest.hexdigest()[:12]}"
-
-
 def build(
     settings: Settings, *, with_ml: bool = True, full: bool = False, known_before: datetime | None = None
 ) -> Manifest:
@@ -315,16 +302,24 @@ def build(
         else:
             limit_lake(work.con, known_before)
             judgements = limit_judgements(judgements, known_before)
-        build_ledger(work.con)
-        build_accounts(work.con)
-        build_context(work.con)
+        given = {key: value for key, value in options.items() if key not in ("ml", "model")}
+        given |= {"code": code_version()}
+        parts = Parts(lake, commit, work, given, full=full)
+        parts.make("facts", _lay_facts)
+        parts.make("hygiene", flag_hygiene)
+        parts.make("labels", _read_labels)
+        told = parts.make("evidence", gather_evidence)
         resolve_judgements(work.con, judgements, revision)
-        reports = _form_beliefs(work.con, build_id)
-        write_flow_columns(work.con, work.folder, SPAM_TRANSFER_FLAGS)
-        told = [asdict(report) for report in reports]
-        told += [asdict(predict_roles(work.con, path))] if with_ml else []  # last: nothing rests on it
+        _form_beliefs(work.con, build_id)
+        parts.make("flows", lambda con: write_flow_columns(con, work.folder, SPAM_TRANSFER_FLAGS))
+        if with_ml:  # last: nothing rests on it
+            model = {"model": options.get("model", "")}
+            told += parts.make("roles", lambda con: [predict_roles(con, path)], **model)
         created = datetime.now(UTC).isoformat(timespec="microseconds")
-        manifest = Manifest(build_id, created, commit.commit_id, str(revision), code_version(), options, tuple(told))
+        manifest = Manifest(
+            build_id, created, commit.commit_id, str(revision), code_version(), options, tuple(told),
+            parts=parts.records,
+        )  # fmt: skip
         finished = publish_build(settings.store, work, manifest, is_current=known_before is None)
     record_identities(settings.store)
     prune_builds(settings.store)
@@ -342,8 +337,14 @@ def _attach_inputs(con: Connection, lake: Lake, commit: Commit, private: pa.Tabl
     con.register("former_members", no_former_members())
 
 
-def _form_beliefs(con: Connection, build_id: str) -> list[RuleReport]:
-    """Labels first, then hygiene and typing, then the heuristics, then who is who."""
+def _lay_facts(con: Connection) -> None:
+    build_ledger(con)
+    build_accounts(con)
+    build_context(con)
+
+
+def _read_labels(con: Connection) -> None:
+    """Say whom the labels name, and which addresses serve many."""
     con.execute(
         "create or replace temp view labels_in as "
         "select *, 'public' as visibility from lake_labels where retracted_at is null "
@@ -351,17 +352,18 @@ def _form_beliefs(con: Connection, build_id: str) -> list[RuleReport]:
     )
     con.execute("create or replace temp view actors_in as from lake_actors")
     resolve_labels(con)
-    flag_hygiene(con)
     type_services(con)
-    reports = gather_evidence(con)
+    con.execute("drop view labels_in")
+
+
+def _form_beliefs(con: Connection, build_id: str) -> None:
+    """Say who is who: all that judgements and the builds of before go into."""
     build_clusters(con)
     settle_identities(con, build_id)
     attribute_addresses(con)
     apply_judgements(con)
     build_entity_days(con)
-    con.execute("drop view labels_in")
     con.unregister("former_members")
-    return reports
 
 
 _WORLD = ("transfers", "transactions", "blocks", "events", "tokens", "prices", "assets", "labels", "actors")

@@ -83,6 +83,28 @@ def predict_roles(con: Connection, path: Path | None) -> ModelReport:
     return ModelReport("role_model", rows, round(time.perf_counter() - start, 3))
 
 
+def keep_predictions(con: Connection) -> bool:
+    """Take over what the same model said of the same ledger in the build attached as `taken`, where it still counts.
+
+    A prediction is of one address by its figures alone, so those of addresses that are known by now just go. False,
+    and nothing is taken, where an address was known then and is not any more: nothing was predicted of it.
+    """
+    known = "select address_id from beliefs.roles where visibility = 'public'"
+    lost = con.execute(
+        f"""select 1 from taken.roles where visibility = 'public' and not starts_with(basis, $basis)
+        and address_id not in ({known}) limit 1""",
+        {"basis": BASIS},
+    ).fetchall()
+    if lost:
+        return False
+    con.execute(
+        f"""insert into beliefs.roles select * from taken.roles
+        where starts_with(basis, $basis) and address_id not in ({known}) order by address_id""",
+        {"basis": BASIS},
+    )
+    return True
+
+
 def _predict_all(con: Connection, model: RoleModel) -> int:
     names, total = np.array(model.roles, dtype=object), 0
     end = int(con.execute("select coalesce(max(address_id), -1) + 1 from role_features").fetchall()[0][0])

@@ -103,6 +103,30 @@ class Lake:
         told = next((one for one in reversed(commits) if one.command not in (BUILD_COMMAND, COMPACT_COMMAND)), None)
         return replace(told, tables=commits[-1].tables) if told else None
 
+    def name_contents(self, commit: Commit) -> dict[str, int]:
+        """Return of each table the first version that had the rows it has as of `commit`.
+
+        That is the version which the commit names, unless compaction only put the rows into other files since.
+        """
+        first: dict[tuple[str, int], int] = {}
+        before: Mapping[str, int] = {}
+        for one in self.commits():
+            for table, version in one.tables.items():
+                is_same = one.command == COMPACT_COMMAND and table in before
+                first.setdefault((table, version), first[table, before[table]] if is_same else version)
+            before = one.tables
+        return {table: first.get((table, version), version) for table, version in commit.tables.items()}
+
+    def is_only_added_to(self, table: str, since: int, version: int) -> bool:
+        """Say whether from version `since` to `version` rows were only added, or put into other files.
+
+        By the table's log: where that was tidied up meanwhile, nobody knows.
+        """
+        if since == version:
+            return True
+        log = {int(entry["version"]): entry for entry in self.open_table(table, version).history()}
+        return since < version and all(_adds_only(log.get(step, {})) for step in range(since + 1, version + 1))
+
     def commits(self, own: Commit | None = None) -> list[Commit]:
         """Return all commits, oldest first; what was read before, or just written as `own`, is not read again."""
         if self._commits and self.opened.is_unchanged("commits", self._commits_version):
@@ -254,6 +278,13 @@ def _check_columns(table: str, found: Sequence[str]) -> None:
             f"lake table {table} has no column {missing[0]} ({len(missing)} are missing): another version wrote it",
             "ingest again into a new store, or use the version that made this one",
         )
+
+
+def _adds_only(entry: Mapping[str, Any]) -> bool:
+    operation, settings = entry.get("operation"), entry.get("operationParameters", {})
+    return operation in {"OPTIMIZE", "VACUUM START", "VACUUM END"} or (
+        operation == "WRITE" and settings.get("mode") == "Append"
+    )
 
 
 def _escape_globs(files: list[str]) -> list[str]:

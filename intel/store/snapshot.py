@@ -39,6 +39,7 @@ class Manifest:
     reports: tuple[Mapping[str, object], ...] = ()  # one per heuristic: rows, seconds, or why it did not run
     schema_version: int = SCHEMA_VERSION
     files: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    parts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # what it is made of: intel.parts
 
 
 def name_build(lake_commit: str, workspace_revision: str, code_version: str, settings: Mapping[str, str]) -> str:
@@ -86,11 +87,15 @@ def read_manifest(store: Path, build_id: str) -> Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """A build in the making: a connection with empty `facts` and `beliefs` attached, in a directory of its own."""
+    """A build in the making: a connection with empty `facts` and `beliefs` attached, in a directory of its own.
+
+    `taken`: the files that it shares with an older build, and what that one's manifest says of them.
+    """
 
     build_id: str
     folder: Path
     con: Connection
+    taken: dict[str, Mapping[str, object]] = field(default_factory=dict)
 
 
 @contextmanager
@@ -104,8 +109,7 @@ def open_build(store: Path, build_id: str, *, memory: str, threads: int) -> Iter
         con = open_connection(memory=memory, threads=threads, spill=folder / "spill")
         try:
             for schema in ("facts", "beliefs"):
-                # The path is escaped by us: attach takes no parameters.
-                con.execute(f"attach '{str(folder / schema).replace(chr(39), chr(39) * 2)}.duckdb' as {schema}")
+                con.execute(attach_file(folder / f"{schema}.duckdb", schema))
                 create_tables(con, schema)
             yield Build(build_id, folder, con)
         finally:
@@ -113,13 +117,19 @@ def open_build(store: Path, build_id: str, *, memory: str, threads: int) -> Iter
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def attach_file(path: Path, name: str, options: str = "") -> str:
+    """Return the statement that attaches a database file; the path is escaped by us, for attach takes no parameters."""
+    return f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as {name} {options}"
+
+
 def publish_build(store: Path, build: Build, manifest: Manifest, *, is_current: bool = True) -> Manifest:
     """Close the build's files, write its manifest with checksums, move it in place and make it current, or pin it."""
     for schema in ("facts", "beliefs"):
-        build.con.execute(f"checkpoint {schema}")
+        if f"{schema}.duckdb" not in build.taken:
+            build.con.execute(f"checkpoint {schema}")
         build.con.execute(f"detach {schema}")
     shutil.rmtree(build.folder / "spill", ignore_errors=True)
-    files = {path.name: _describe_file(path) for path in sorted(build.folder.iterdir())}
+    files = {path.name: build.taken.get(path.name) or describe_file(path) for path in sorted(build.folder.iterdir())}
     finished = Manifest(**{**asdict(manifest), "files": files})
     _write_atomically(build.folder / "manifest.json", json.dumps(asdict(finished), indent=1))
     target = store / "snapshots" / build.build_id
@@ -148,7 +158,8 @@ def _announce(store: Path, build_id: str, *, is_current: bool) -> None:
         pin_build(store, build_id)
 
 
-def _describe_file(path: Path) -> dict[str, object]:
+def describe_file(path: Path) -> dict[str, object]:
+    """Return size and SHA-256 of a file, and see to it that it is on disk."""
     digest = hashlib.sha256()
     with path.open("rb") as handle:
         while block := handle.read(1 << 22):
@@ -211,7 +222,7 @@ def find_damage(store: Path, manifest: Manifest, *, deep: bool = False) -> list[
     for name, told in manifest.files.items():
         path = folder / name
         is_sound = path.is_file() and path.stat().st_size == told["bytes"]
-        if not is_sound or (deep and _describe_file(path) != told):
+        if not is_sound or (deep and describe_file(path) != told):
             damaged.append(name)
     return damaged
 

@@ -231,7 +231,7 @@ def test_a_workspace_of_another_version_is_refused_and_left_as_it_is(store: Path
     ):
         with pytest.raises(StoreError, match="judgements has no column because: another version") as caught:
             act()
-        assert "move the file away" in caught.value.hint
+        assert "intel workspace migrate" in caught.value.hint
         tried("older schemas")
     assert "no column because" in complaints(store)
     assert path.read_bytes() == before

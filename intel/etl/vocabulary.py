@@ -1,0 +1,193 @@
+"""Which addresses, assets and prices does the ledger speak of? Each gets its id here, in order of first sight."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from intel.sources.chains import chain_families
+from intel.store import Connection
+
+_LISTS_TO_VERIFY = 5  # a contract in that many token lists is taken for what its symbol says
+
+# Kinds that one log, one trace or one transaction can be told as; the lower rank wins where sources overlap.
+_CLASSES = {
+    "native": ("native", 0), "internal": ("internal", 0), "fee": ("fee", 0), "reward": ("reward", 0),
+    "withdrawal": ("withdrawal", 0), "erc20": ("log", 0), "erc721": ("log", 0), "erc1155": ("log", 0),
+    "wrap": ("log", 0), "unwrap": ("log", 0), "erc20_or_erc721": ("log", 1), "erc20_calldata": ("calldata", 2),
+    "erc20_or_erc721_calldata": ("calldata", 3),
+}  # fmt: skip
+
+
+def deal_ids(con: Connection) -> None:
+    """Fill facts.addresses, address_lookup, assets and asset_prices, and the temporary table usable_prices."""
+    _register_vocabulary(con)
+    _fill_addresses(con)
+    _fill_assets(con)
+    _fill_prices(con)
+
+
+def _register_vocabulary(con: Connection) -> None:
+    classes = pa.table(
+        {
+            "kind": list(_CLASSES),
+            "class": [name for name, _ in _CLASSES.values()],
+            "rank": [rank for _, rank in _CLASSES.values()],
+        }
+    )
+    for name, table in (("kind_classes", classes), ("chain_facts", chain_families())):
+        con.register("vocabulary_arrow", table)
+        con.execute(f"create or replace temp table {name} as select * from vocabulary_arrow")
+        con.unregister("vocabulary_arrow")
+
+
+def _fill_addresses(con: Connection) -> None:
+    """Deal ids in order of first sight; contracts are those created, emitting logs or paying inside a call.
+
+    So later rows leave the ids of before as they are. A key that signed to act by a contract's code (EIP-7702) pays
+    inside calls too, and is none all the same.
+    """
+    con.execute(
+        """
+        create or replace temp table seen_addresses as
+        select chain, address, max(is_contract) as is_contract, min(first_time) as first_time from (
+            select chain, sender as address, max(case when kind = 'internal' then true end) as is_contract,
+                min(block_time) as first_time from lake_transfers group by chain, sender
+            union all select chain, receiver, null, min(block_time) from lake_transfers group by chain, receiver
+            union all select chain, token, true, min(block_time) from lake_transfers group by chain, token
+            union all select chain, initiator, null, min(block_time) from lake_transfers group by chain, initiator
+            union all select chain, sender, null, min(block_time) from lake_transactions group by chain, sender
+            union all select chain, receiver, null, min(block_time) from lake_transactions group by chain, receiver
+            union all select chain, created, true, min(block_time) from lake_transactions group by chain, created
+            union all select chain, sender, null, min(block_time) from lake_edges group by chain, sender
+            union all select chain, receiver, null, min(block_time) from lake_edges group by chain, receiver
+            union all select chain, address,
+                max(case when event in ('contract_created', 'forwarder_created') then true end), min(block_time)
+                from lake_events group by chain, address
+            union all select chain, actor, null, min(block_time) from lake_events group by chain, actor
+        ) where address is not null group by chain, address
+        """
+    )
+    con.execute(
+        """
+        create or replace temp table signers as
+        select chain, sender as address from lake_transactions where sender is not null
+        union select chain, initiator from lake_transfers where initiator is not null
+        """
+    )
+    con.execute(
+        "create or replace temp table delegating_keys as "
+        "select distinct chain, address from lake_events where event = 'authorization' and address is not null"
+    )
+    con.execute(
+        "insert into facts.addresses "
+        "select row_number() over (order by first_time nulls first, chain, address) - 1, chain, address, "
+        "case when k.address is not null then false "
+        "else coalesce(is_contract, case when s.address is not null then false end) end "
+        "from seen_addresses left join signers s using (chain, address) "
+        "left join delegating_keys k using (chain, address) order by 1"
+    )
+    con.execute(
+        "insert into facts.address_lookup select address, chain, address_id from facts.addresses "
+        "order by address, chain"
+    )
+    con.execute("drop table seen_addresses; drop table signers; drop table delegating_keys")
+
+
+def _gather_token_facts(con: Connection) -> None:
+    """Choose one entry per contract from token lists and from the verified map, and list what moved."""
+    con.execute(
+        """
+        create or replace temp table token_facts as
+        select chain, token, arg_max(symbol, rank) as symbol, arg_max(name, rank) as name,
+            arg_max(decimals, rank) as decimals, max(standard) as standard, max(lists) as lists
+        from (select *, row_number() over (partition by chain, token
+            order by decimals is not null, coalesce(lists, 0), source, symbol, name) as rank from lake_tokens)
+        group by chain, token
+        """
+    )
+    con.execute(
+        """
+        create or replace temp table verified as
+        select chain, token, arg_max(symbol, rank) as symbol, arg_max(decimals, rank) as decimals
+        from (select *, row_number() over (partition by chain, token order by coalesce(lists, 0), source, symbol)
+            as rank from lake_assets)
+        group by chain, token
+        """
+    )
+    con.execute(
+        """
+        create or replace temp table moved as
+        select chain, token, case when kind in ('erc721', 'erc1155') then token_id end as token_id,
+            max(case when kind in ('erc20', 'erc721', 'erc1155') then kind end) as standard,
+            min(block_time) as first_time
+        from lake_transfers group by 1, 2, 3
+        """
+    )
+    # NFTs that an ambiguous log names by its value, now that their contract is known as a collection.
+    con.execute(
+        """
+        insert into moved
+        select l.chain, l.token, coalesce(l.value_text, cast(l.value_raw as varchar)) as number, 'erc721',
+            min(l.block_time)
+        from lake_transfers l left join token_facts t on t.chain = l.chain and t.token = l.token
+        where l.kind = 'erc20_or_erc721' and (t.standard = 'erc721' or exists (
+            from moved m where m.chain = l.chain and m.token = l.token and m.standard = 'erc721'))
+            and not exists (from moved m where m.chain = l.chain and m.token = l.token and m.standard is not null
+                and m.token_id = coalesce(l.value_text, cast(l.value_raw as varchar)))
+        group by l.chain, l.token, number
+        """
+    )
+
+
+def _fill_assets(con: Connection) -> None:
+    """Give an id to every native coin, token contract and NFT, with what token lists and verified maps say of it."""
+    _gather_token_facts(con)
+    con.execute(
+        f"""
+        insert into facts.assets
+        select row_number() over (
+            order by m.first_time nulls first, m.chain, m.token nulls first, m.token_id nulls first) - 1,
+            m.chain, m.token, m.token_id,
+            case when m.token is null then c.native_symbol else coalesce(v.symbol, t.symbol) end,
+            case when m.token is null then c.native_symbol else t.name end,
+            case when m.token is null then c.native_decimals
+                when coalesce(m.standard, t.standard) in ('erc721', 'erc1155') then 0
+                else coalesce(v.decimals, t.decimals) end,
+            case when m.token is null then 'native' else coalesce(m.standard, t.standard,
+                case when v.token is not null or t.decimals > 0 then 'erc20' end) end,
+            case when m.token is null then c.price_symbol when m.token_id is null then v.symbol end,
+            m.token is null or v.token is not null or coalesce(t.lists, 0) >= {_LISTS_TO_VERIFY},
+            false
+        from moved m
+        left join token_facts t on t.chain = m.chain and t.token = m.token
+        left join verified v on v.chain = m.chain and v.token = m.token
+        left join chain_facts c on c.chain = m.chain
+        order by 1
+        """
+    )
+
+
+def _fill_prices(con: Connection) -> None:
+    """Keep one daily price per priced asset: undoubted before doubtful, then by source name."""
+    con.execute(
+        """
+        insert into facts.asset_prices
+        select asset_id, date, usd, source, is_doubtful from (
+            select a.asset_id, p.date, p.usd, p.source, p.is_doubtful, row_number() over (
+                partition by a.asset_id, p.date order by coalesce(p.is_doubtful, false), p.source, p.usd) as choice
+            from facts.assets a join lake_prices p on upper(p.symbol) = upper(a.price_symbol)
+        ) where choice = 1 order by asset_id, date
+        """
+    )
+    # A price serves its own day and, marked as one day old, the next day where that has none: never longer.
+    con.execute(
+        """
+        create or replace temp table usable_prices as
+        select p.asset_id, p.date, p.usd * 1e6 / power(10::double, a.decimals) as micro_usd_per_unit, p.age from (
+            select asset_id, date, usd, 0 as age from facts.asset_prices
+            union all
+            select p.asset_id, p.date + 1, p.usd, 1 from facts.asset_prices p
+            where not exists (from facts.asset_prices n where n.asset_id = p.asset_id and n.date = p.date + 1)
+        ) p join facts.assets a using (asset_id) where a.decimals is not null
+        """
+    )

@@ -1,0 +1,180 @@
+"""Which parts is a build made of, and which of them does an older build have already, made from the same inputs?
+
+Each part has a key: a digest of exactly what it reads. A part whose key an older build's part has is taken over, file
+by file or table by table; everything else is made. `--full` makes every part anew. Unnamed owners, attributions and
+what follows from them are no part: judgements and the builds of before go into them, so each build makes its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from intel import __version__
+from intel.config import data_path
+from intel.etl.extend import describe_ledger, extend_facts
+from intel.ml.predict import keep_predictions
+from intel.store import Connection
+from intel.store.lake import Commit, Lake
+from intel.store.snapshot import Build, Manifest, list_builds
+from intel.store.takeover import copy_facts, empty_facts, has_intact_beliefs, open_taken, take_facts, take_files
+
+LEDGER = ("transfers", "transactions", "blocks", "edges", "events", "tokens", "prices", "assets", "coverage")
+Report = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part: the beliefs it fills, and what it reads.
+
+    lake: tables whose version counts. on: parts it stands on. sees: tables whose rows count, wherever they come from.
+    """
+
+    fills: tuple[str, ...] = ()
+    lake: tuple[str, ...] = ()
+    on: tuple[str, ...] = ()
+    sees: tuple[str, ...] = ()
+
+
+# In the order in which they are made. A label that no address of the ledger has leaves the evidence as it is.
+PARTS = {
+    "facts": Part(lake=LEDGER),
+    "hygiene": Part(fills=("asset_flags", "transfer_flags"), on=("facts",)),
+    "labels": Part(
+        fills=("labels", "entities", "entity_names", "anchors", "listings", "ontology_report", "services"),
+        lake=("labels", "actors"),
+        on=("facts",),
+        sees=("lake_private_labels",),
+    ),
+    "evidence": Part(
+        fills=("evidence", "weights"),
+        on=("facts", "hygiene"),
+        sees=("beliefs.anchors", "beliefs.listings", "beliefs.services", "beliefs.entities"),
+    ),
+    "flows": Part(on=("facts", "hygiene")),
+    "roles": Part(fills=("roles",), on=("facts",)),
+}
+
+
+class Parts:
+    """The parts of one build in the making; `records` is what its manifest tells of them.
+
+    given: what decides every part, code and settings. With `full` nothing is taken over.
+    """
+
+    def __init__(self, lake: Lake, commit: Commit, build: Build, given: Mapping[str, str], *, full: bool) -> None:
+        self.store, self.build, self.given = lake.store, build, given
+        self.lake, self.commit, self.versions = lake, commit, lake.name_contents(commit)
+        self.records: dict[str, dict[str, str]] = {}
+        self._known = [] if full else list_builds(lake.store)[::-1]
+        self._intact: dict[str, bool] = {}
+
+    def make(self, name: str, fill: Callable[[Connection], Iterable[Any] | None], **given: str) -> list[Report]:
+        """Take a part over, or call `fill` with the connection; return its reports. `given` decides this part alone."""
+        key = self._find_key(name, given)
+        for manifest in self._known:
+            record = manifest.parts.get(name, {})
+            if record.get("key") == key:
+                reports = _list_reports(name, manifest)
+                if not any(report["failed"] for report in reports) and self._take(name, manifest):
+                    self.records[name] = {**record, "how": "taken over"}
+                    return self._count_rows(name, reports)
+        record = {"key": key, "stamp": uuid4().hex[:16], "made_in": self.build.build_id, "how": "made"}
+        self.records[name] = record | (self._extend_facts() if name == "facts" else {})
+        if self.records[name]["how"] == "extended":
+            return []
+        return [asdict(report) for report in fill(self.build.con) or ()]
+
+    def _extend_facts(self) -> dict[str, str]:
+        """Add what is new in the lake to the newest facts of before, if that will do; return what to tell of it."""
+        told = {"given": json.dumps(dict(self.given), sort_keys=True), **describe_ledger(self.build.con)}
+        told |= {f"{table}_version": str(self.versions.get(table, -1)) for table in ("transfers", "transactions")}
+        full = {**told, "full_rows": told["transfers_rows"]}
+        if "known_before" in self.given:
+            return full
+        base = next((one for one in self._known if one.parts.get("facts", {}).get("given") == told["given"]), None)
+        if base is None:
+            return full
+        record = base.parts["facts"]
+        if not self._is_added_to("transfers", record):
+            return full | {"why": "transfers were replaced since the build before, or it is too old to tell"}
+        if not copy_facts(self.store, base, self.build):
+            return full | {"why": "the facts of the build before are damaged"}
+        is_appended = self._is_added_to("transactions", record)
+        why = extend_facts(self.build.con, record, is_appended=is_appended)
+        if why:
+            empty_facts(self.build)
+            return full | {"why": why}
+        return {**told, "full_rows": record["full_rows"], "how": "extended", "of": base.build_id}
+
+    def _is_added_to(self, table: str, record: Mapping[str, str]) -> bool:
+        since = int(record[f"{table}_version"])
+        if since == self.versions.get(table, -1):
+            return True
+        return since >= 0 and self.lake.is_only_added_to(table, since, self.commit.tables[table])
+
+    def _find_key(self, name: str, given: Mapping[str, str]) -> str:
+        part = PARTS[name]
+        told = [
+            name,
+            {**self.given, **given},
+            [[table, self.versions.get(table)] for table in part.lake],
+            [self.records[other]["stamp"] for other in part.on],
+            [digest_table(self.build.con, table) for table in part.sees],
+        ]
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+
+    def _take(self, name: str, manifest: Manifest) -> bool:
+        if name == "facts":
+            return take_facts(self.store, manifest, self.build)
+        if name == "flows":
+            return take_files(self.store, manifest, self.build, "flows.")
+        if manifest.build_id not in self._intact:
+            self._intact[manifest.build_id] = has_intact_beliefs(self.store, manifest)
+        if not self._intact[manifest.build_id]:
+            return False
+        with open_taken(self.store, manifest, self.build.con):
+            if name == "roles":
+                return keep_predictions(self.build.con)
+            for table in PARTS[name].fills:
+                # Unnamed owners are made with the clusters, never with the labels.
+                kept = "where kind <> 'anonymous'" if table == "entities" else ""
+                self.build.con.execute(f"insert into beliefs.{table} select * from taken.{table} {kept}")
+        return True
+
+    def _count_rows(self, name: str, reports: Sequence[Report]) -> list[Report]:
+        """Return the reports of a part that was taken over: of the predictions not all may have been."""
+        if name != "roles" or not reports:
+            return list(reports)
+        rows = self.build.con.execute(
+            "select count(*) from beliefs.roles where starts_with(basis, 'model ')"
+        ).fetchall()
+        return [{**reports[0], "rows": int(rows[0][0])}]
+
+
+def _list_reports(name: str, manifest: Manifest) -> list[Report]:
+    wanted = {"evidence": False, "roles": True}.get(name)
+    return [report for report in manifest.reports if (report["name"] == "role_model") is wanted]
+
+
+def digest_table(con: Connection, table: str) -> str:
+    """Return a digest of a table's rows, whatever their order."""
+    rows = con.execute(f"select count(*), sum(hash(t)), bit_xor(hash(t)) from {table} t").fetchall()
+    return str(rows[0])
+
+
+@cache
+def code_version() -> str:
+    """Return the release and a digest of the code and data files that decide what a build says."""
+    digest = hashlib.sha256()
+    package = Path(__file__).parent
+    files = [*package.rglob("*.py"), *package.rglob("*.sql"), *data_path("chains.toml").parent.glob("*.toml")]
+    for path in sorted(files, key=lambda p: p.name):
+        digest.update(path.read_bytes())
+    return f"{__version__}+{digest.hexdigest()[:12]}"
