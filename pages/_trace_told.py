@@ -13,7 +13,7 @@ import streamlit as st
 from intel.profiler.trace_case import write_case
 from intel.profiler.trace_report import END_KINDS, Trace
 from intel.store.reader import Reader
-from pages._links import GRAPH, link_subject
+from pages._links import GRAPH, TRACE, link_subject
 from pages._tables import show_table, show_whole
 from pages._words import plain, say_usd, say_words
 
@@ -85,6 +85,8 @@ def show_ends(trace: Trace) -> None:
             with st.container(horizontal=True):
                 link_subject(subject, "Profile", ":material/badge:")
                 st.page_link(GRAPH, label="Graph", icon=":material/hub:", query_params={"subject": subject})
+                st.page_link(TRACE, label="Follow on from here", icon=":material/timeline:",
+                             query_params={"source": subject})  # fmt: skip
         _show_way(trace, end.get("path") or [])
 
 

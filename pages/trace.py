@@ -14,6 +14,7 @@ from intel.store.reader import Reader
 from pages._clock import ask_period
 from pages._frame import show_page
 from pages._links import link_search
+from pages._trace_picture import show_picture
 from pages._trace_told import offer_case_files, show_categories, show_ends, show_routes, show_steps
 from pages._words import plain, say_count, say_usd
 
@@ -80,6 +81,7 @@ def show_trace(reader: Reader, source: str, question: Question) -> None:
     columns[3].metric("Payments", say_count(trace.step_count))
     with st.container(horizontal=True):
         offer_case_files(reader, trace)
+    show_picture(trace)
     show_categories(trace)
     show_ends(trace)
     show_steps(trace)
