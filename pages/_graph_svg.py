@@ -59,7 +59,8 @@ def _draw_node(node: dict[str, Any]) -> Iterator[str]:
     look = f'fill={colour} stroke={colour} stroke-width="{4 if told["opened"] else 2}"'
     look += ' fill-opacity="0.35" stroke-dasharray="4 3"' if is_open else ""
     if told["kind"] == "entity":
-        yield f'<rect x="{x - half:.1f}" y="{y - half:.1f}" width="{told["size"]}" height="{told["size"]}" rx="6" {look}/>'
+        side = told["size"]
+        yield f'<rect x="{x - half:.1f}" y="{y - half:.1f}" width="{side}" height="{side}" rx="6" {look}/>'
     else:
         yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{half:.1f}" {look}/>'
     for place, line in enumerate(told["label"].split("\n"), start=1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,18 @@ _END_SCHEMA = pa.schema({
 })  # fmt: skip
 
 
-def offer_case_files(reader: Reader, trace: Trace) -> None:
-    """Offer the whole trace as a file that another can read and run again."""
+def offer_case_files(reader: Reader, trace: Trace, make_public: Callable[[], Trace]) -> None:
+    """Offer the whole trace as a file that another can read and run again; private names only where it is asked."""
     name = re.sub(r"[^\w.-]+", "_", f"trace_{trace.source['name']}")[:80]
+    with_private = st.toggle(
+        "Private names in files", key="trace_private",
+        help="Off: the file rests on published claims alone, and is traced anew by them.",
+    )  # fmt: skip
 
     def write(ending: str) -> bytes:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"trace{ending}"
-            write_case(path, trace, reader.manifest)
+            write_case(path, trace if with_private else make_public(), reader.manifest)
             return path.read_bytes()
 
     for label, ending, mime in (

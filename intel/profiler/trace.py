@@ -241,8 +241,8 @@ def _start_run(ledger: Ledger, town: Town, wish: Wish, jumps: Jumps, source: Sou
     kinds = (np.bool_, np.bool_, np.int8, np.float64, np.float64)
     scratch = Scratch(*(np.zeros(MANY_LEGS, kind) for kind in kinds))
     ids = source.address_ids
-    walk = Walk(*(np.empty(_CURSORS, np.int64) for _ in range(3)), np.zeros(_TOLD + len(ids), np.int64),
-                np.array([0, len(ids), 0, 0]))  # fmt: skip
+    rows, entries, stops = (np.empty(_CURSORS, np.int64) for _ in range(3))
+    walk = Walk(rows, entries, stops, np.zeros(_TOLD + len(ids), np.int64), np.array([0, len(ids), 0, 0]))
     walk.joined[: len(ids)] = ids
     return Run(ledger, town, wish, jumps, pots, told, scratch, walk)
 
