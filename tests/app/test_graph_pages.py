@@ -9,20 +9,17 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from intel.cli import app
 from intel.profiler.database import Database
 from intel.profiler.graph import gather_graph
 from intel.profiler.graph_files import describe_graph, read_view
 from intel.profiler.graph_view import GraphView
-from intel.profiler.trace_case import write_case
 from intel.store.notes import Notebook
 from pages._graph_picture import list_elements, say_short
 from pages._graph_places import place_nodes
 from pages._graph_svg import print_svg
 from pages._trace_picture import MOST, choose_flows, place_flows, sum_flows
-from tests.app.conftest import MARKUP, SECRET
+from tests.app.conftest import MARKUP
 from tests.app.test_pages import NOBODY, open_page, read_text
 from tests.tree import ROOT
 
@@ -139,22 +136,6 @@ def test_the_trace_says_what_python_says(
     assert table["usd"].sum() == pytest.approx(told.total_usd)
     assert table["share"].sum() == pytest.approx(1)
     assert any("traced_usd" in found.value.columns for found in app.dataframe)
-
-
-def test_a_file_of_a_trace_holds_private_names_only_when_asked(store: Path, database: Database, tmp_path: Path) -> None:
-    named = {}
-    for direction in ("forward", "backward"):
-        for shows_private in (True, False):
-            trace = database.trace(SECRET, direction=direction, max_hops=2, shows_private=shows_private)
-            write_case(tmp_path / "case.json", trace, database.reader.manifest)
-            named[direction, shows_private] = "Our Suspect" in (tmp_path / "case.json").read_text(encoding="utf-8")
-    assert not named["forward", False]
-    assert not named["backward", False]
-    assert named["forward", True] or named["backward", True]
-    out = tmp_path / "case.md"
-    told = CliRunner().invoke(app, ["trace", SECRET, "--store", str(store), "--max-hops", "2", "--out", str(out)])
-    assert told.exit_code == 0, told.output
-    assert "Our Suspect" not in out.read_text(encoding="utf-8") + told.output
 
 
 def test_routes_and_empty_states_of_the_trace(store: Path, exchange: str, monkeypatch: pytest.MonkeyPatch) -> None:
