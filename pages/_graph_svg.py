@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from textwrap import wrap
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-_EDGE, _TEXT, _LINE = 48, 11.5, 14.0  # units: room around the drawing, size of names, from line to line
+_EDGE, _TEXT, _LINE = 60, 11.5, 14.0  # units: room around the drawing, size of names, from line to line
+_LETTERS = 22  # of a name in one line
+_HALO = 'stroke="#ffffff" stroke-width="3" paint-order="stroke"'  # text is read above lines
 _BEND = 18.0  # how far two edges between the same two nodes stand apart
 
 
@@ -48,7 +51,7 @@ def _draw_edge(edge: dict[str, Any], nodes: dict[str, Any], pairs: set[tuple[str
         f'stroke-width="{edge["width"]}" marker-end="url(#arrow)"/>'
     )
     at = (x1 + x2) / 2 - down * bend, (y1 + y2) / 2 + right * bend
-    yield f'<text x="{at[0]:.1f}" y="{at[1]:.1f}" font-size="10" fill="#44505a">{_clean(edge["label"])}</text>'
+    yield f'<text x="{at[0]:.1f}" y="{at[1]:.1f}" font-size="10" fill="#44505a" {_HALO}>{_clean(edge["label"])}</text>'
 
 
 def _draw_node(node: dict[str, Any]) -> Iterator[str]:
@@ -63,8 +66,9 @@ def _draw_node(node: dict[str, Any]) -> Iterator[str]:
         yield f'<rect x="{x - half:.1f}" y="{y - half:.1f}" width="{side}" height="{side}" rx="6" {look}/>'
     else:
         yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{half:.1f}" {look}/>'
-    for place, line in enumerate(told["label"].split("\n"), start=1):
-        yield f'<text x="{x:.1f}" y="{y + half + place * _LINE:.1f}" fill="#1b2530">{_clean(line)}</text>'
+    lines = [part for line in told["label"].split("\n") for part in wrap(line, _LETTERS, break_long_words=False)]
+    for place, line in enumerate(lines, start=1):
+        yield f'<text x="{x:.1f}" y="{y + half + place * _LINE:.1f}" fill="#1b2530" {_HALO}>{_clean(line)}</text>'
 
 
 def _clean(text: str) -> str:
