@@ -265,50 +265,67 @@ def list_edges(flows: Flows, places: Places, payments: int) -> Iterator[tuple[in
 
 def search_networkx(graph: nx.MultiDiGraph, wall: Any, sources: set[int], asked: Question) -> dict[int, float]:
     """Follow by haircut in order of time, from address to address; return USD by the address where they rest."""
-    hops: dict[int, int] = {}
-    pots: dict[tuple[int, int], list[float]] = {}  # amount, weight
-    heap: list[tuple[int, int, int, dict[str, float]]] = []
-    seen: set[int] = set()
-    rests: dict[int, float] = {}
+    search = Search(graph, wall, sources, asked)
+    for who in sources & set(graph):
+        search.hops[who] = 0
+        search.join(who, -1)
+    while search.heap:
+        row, payer, payee, edge = heapq.heappop(search.heap)
+        weight, hop = search.pay(payer, edge)
+        if payee >= 0 and payee not in sources and wall[payee] <= 0:
+            search.deliver(row, payee, (0.0 if "fee" in edge else weight, hop), edge)
+    for (who, _), (_, weight) in search.pots.items():
+        if weight > 0:
+            search.rests[who] = search.rests.get(who, 0.0) + weight
+    return search.rests
 
-    def join(who: int, row: int) -> None:
+
+class Search:
+    """Who was reached, by how many payments, what they hold (amount, weight), and which payments come next."""
+
+    def __init__(self, graph: nx.MultiDiGraph, wall: Any, sources: set[int], asked: Question) -> None:
+        self.graph, self.wall, self.sources, self.asked = graph, wall, sources, asked
+        self.hops: dict[int, int] = {}
+        self.pots: dict[tuple[int, int], list[float]] = {}
+        self.heap: list[tuple[int, int, int, dict[str, float]]] = []
+        self.seen: set[int] = set()
+        self.rests: dict[int, float] = {}
+
+    def join(self, who: int, row: int) -> None:
+        """Take the balances of an address before a row, and put its later payments into the heap."""
+        graph = self.graph
         for edges, sign in ((graph.out_edges(who, data=True), -1), (graph.in_edges(who, data=True), 1)):
             for payer, payee, edge in edges:
                 if edge["row"] < row:
-                    pots.setdefault((who, edge["pool"]), [0.0, 0.0])[0] += sign * edge["amount"]
-                elif edge["row"] > row and edge["row"] not in seen:
-                    seen.add(edge["row"])
-                    heapq.heappush(heap, (edge["row"], payer, payee, edge))
+                    self.pots.setdefault((who, edge["pool"]), [0.0, 0.0])[0] += sign * edge["amount"]
+                elif edge["row"] > row and edge["row"] not in self.seen:
+                    self.seen.add(edge["row"])
+                    heapq.heappush(self.heap, (edge["row"], payer, payee, edge))
 
-    for who in sources & set(graph):
-        hops[who] = 0
-        join(who, -1)
-    while heap:
-        row, payer, payee, edge = heapq.heappop(heap)
-        weight, hop = 0.0, hops.get(payer, asked.max_hops)
-        if payer in sources:
-            weight = edge["usd"]
-        elif hop < asked.max_hops:
-            pot = pots.setdefault((payer, edge["pool"]), [0.0, 0.0])
-            weight = pot[1] if edge["amount"] >= pot[0] else pot[1] * edge["amount"] / pot[0]
-            pot[0], pot[1] = max(pot[0] - edge["amount"], 0.0), max(pot[1] - weight, 0.0)
-        if payee < 0 or payee in sources or wall[payee] > 0:
-            continue
-        if "fee" in edge:
-            weight = 0.0
-        if weight >= asked.min_usd and hop + 1 < hops.get(payee, asked.max_hops):
-            if payee not in hops:
-                join(payee, row)
-            hops[payee] = hop + 1
-        if payee in hops:
-            pot = pots.setdefault((payee, edge["pool"]), [0.0, 0.0])
+    def pay(self, payer: int, edge: dict[str, float]) -> tuple[float, int]:
+        """Return the weight that leaves the payer, and how far he is from the source."""
+        hop = self.hops.get(payer, self.asked.max_hops)
+        if payer in self.sources:
+            return edge["usd"], hop
+        if hop >= self.asked.max_hops:
+            return 0.0, hop
+        pot = self.pots.setdefault((payer, edge["pool"]), [0.0, 0.0])
+        weight = pot[1] if edge["amount"] >= pot[0] else pot[1] * edge["amount"] / pot[0]
+        pot[0], pot[1] = max(pot[0] - edge["amount"], 0.0), max(pot[1] - weight, 0.0)
+        return weight, hop
+
+    def deliver(self, row: int, payee: int, paid: tuple[float, int], edge: dict[str, float]) -> None:
+        """Hand the weight to the payee, who may be reached by it for the first time."""
+        weight, hop = paid
+        if weight >= self.asked.min_usd and hop + 1 < self.hops.get(payee, self.asked.max_hops):
+            if payee not in self.hops:
+                self.join(payee, row)
+            self.hops[payee] = hop + 1
+        if payee in self.hops:
+            pot = self.pots.setdefault((payee, edge["pool"]), [0.0, 0.0])
             pot[0], pot[1] = pot[0] + edge["amount"], pot[1] + weight
-        elif weight >= asked.min_usd or (weight > 0 and payee in rests):
-            rests[payee] = rests.get(payee, 0.0) + weight
-    for (who, _), (_, weight) in pots.items():
-        if weight > 0:
-            rests[who] = rests.get(who, 0.0) + weight
-    return rests
+        elif weight >= self.asked.min_usd or (weight > 0 and payee in self.rests):
+            self.rests[payee] = self.rests.get(payee, 0.0) + weight
 
 
 def main() -> None:

@@ -29,11 +29,12 @@ CaseFile = Annotated[
 def trace(
     source: Source, to: Target = None, direction: Direction = "forward", max_hops: MaxHops = 10, min_usd: MinUsd = 1.0,
     rule: Rule = "haircut", since: o.Since = None, until: o.Until = None, tier: o.Tier = "confirmed",
-    out: CaseFile = None, json: o.Json = False, store: o.Store = None,
+    out: CaseFile = None, include_private: o.IncludePrivate = False, json: o.Json = False, store: o.Store = None,
 ) -> None:  # fmt: skip
     """Follow money from payment to payment, into named services, or back to where it came from.
 
-    No payment on the way is older than the one that paid for it. Mixers, hubs and named owners end the trace.
+    No payment on the way is older than the one that paid for it. Mixers, hubs and named owners end the trace. What is
+    written with --out rests on published claims alone, unless --include-private takes your own labels too.
     """
     from intel.profiler.postings import parse_window
     from intel.profiler.routes import describe_routes
@@ -44,11 +45,13 @@ def trace(
 
     if out is not None:
         check_case_file(out)
-    asked = Question(rule, direction, max_hops, min_usd, tier, parse_window(since, until))
+    window, shows_private = parse_window(since, until), out is None or include_private
+    asked = Question(rule, direction, max_hops, min_usd, tier, window, shows_private)
     with open_store(store) as db:
-        start = resolve_source(db.reader, source, tier)
+        start = resolve_source(db.reader, source, tier, shows_private=shows_private)
         if to is not None:
-            found = describe_routes(db.reader, start, resolve_source(db.reader, to, tier), asked)
+            target = resolve_source(db.reader, to, tier, shows_private=shows_private)
+            found = describe_routes(db.reader, start, target, asked)
             _answer(found, json=json, page=render_routes(found), out=out)
             return
         told = trace_money(db.reader, start, asked)

@@ -1,9 +1,5 @@
 // The picture of a graph: nodes stay where they are, a tap picks, a double tap opens, dragged places are told.
 
-const COLOURS = {
-  labelled: "#2f7fb8", attributed: "#8a6bb1", probable: "#8a6bb1", private: "#d08c2f", judged: "#d08c2f",
-  pending: "#d08c2f", system: "#7d8994", unknown: "#8f9aa5",
-};
 const MANY = 600; // nodes from which on edges are drawn more cheaply
 
 function readTheme(box) {
@@ -16,10 +12,9 @@ function readTheme(box) {
 }
 
 function makeStyle(theme, isLarge) {
-  const colour = (node) => COLOURS[node.data("standing")] || COLOURS.unknown;
   return [
     { selector: "node", style: {
-      "background-color": colour, "border-color": colour, "border-width": 2, label: "data(label)", color: theme.text,
+      "background-color": "data(colour)", "border-color": "data(colour)", "border-width": 2, label: "data(label)", color: theme.text,
       "font-family": theme.font, "font-size": 11.5, "text-valign": "bottom", "text-margin-y": 5, "text-wrap": "wrap",
       "text-max-width": 122, width: "data(size)", height: "data(size)", "min-zoomed-font-size": 7,
       "text-background-color": theme.back, "text-background-opacity": 0.75, "text-background-padding": 2 } },

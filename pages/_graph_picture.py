@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,10 @@ _HTML = """<div class="picture"><div class="tools">
 <button class="fit" type="button">Fit</button><button class="png" type="button">Save as PNG</button>
 </div><div class="canvas" role="img" aria-label="Graph of payments"></div></div>"""
 _KEY = "graph_picture"
+COLOURS = {
+    "labelled": "#2f7fb8", "attributed": "#8a6bb1", "probable": "#8a6bb1", "private": "#d08c2f", "judged": "#d08c2f",
+    "pending": "#d08c2f", "system": "#7d8994", "unknown": "#8f9aa5",
+}  # fmt: skip
 ARROW = " → "
 
 
@@ -39,31 +44,36 @@ def _make_parts() -> tuple[Any, Any]:
 
 def draw_graph(graph: Graph, sketch: Sketch, places: dict[str, Place]) -> None:
     """Draw the graph; what is picked, opened or dragged changes the sketch."""
-    picture, library = _make_parts()
 
-    def read(name: str) -> Any:
-        return getattr(st.session_state[_KEY], name, None)
+    def pick(told: Any) -> None:
+        sketch.picked = told["id"]
 
-    def pick() -> None:
-        if read("picked"):
-            sketch.picked = read("picked")["id"]
-
-    def open_node() -> None:
-        if read("opened"):
-            toggle_node(sketch, read("opened")["id"])
-
-    def drag() -> None:
-        told = read("places")
-        if told and told["epoch"] == sketch.epoch:
+    def drag(told: Any) -> None:
+        if told["epoch"] == sketch.epoch:
             sketch.places.update({name: (float(x), float(y)) for name, (x, y) in told["places"].items()})
 
-    picture(
-        key=_KEY,
-        data={"elements": list_elements(graph, places), "epoch": sketch.epoch, "name": "graph"},
-        on_picked_change=pick,
-        on_opened_change=open_node,
-        on_places_change=drag,
+    draw_picture(
+        _KEY,
+        {"elements": list_elements(graph, places), "epoch": sketch.epoch, "name": "graph"},
+        picked=pick,
+        opened=lambda told: toggle_node(sketch, told["id"]),
+        places=drag,
     )
+
+
+def draw_picture(key: str, data: dict[str, Any], **on: Callable[[Any], None]) -> None:
+    """Draw elements as `list_elements` makes them; `on` is called with what was picked, opened or dragged (places)."""
+    picture, library = _make_parts()
+
+    def listen(name: str) -> Callable[[], None]:
+        def call() -> None:
+            told = getattr(st.session_state[key], name, None)
+            if told and name in on:
+                on[name](told)
+
+        return call
+
+    picture(key=key, data=data, **{f"on_{name}_change": listen(name) for name in ("picked", "opened", "places")})
     with st.container(key="graph_library"):
         library(key="cytoscape")
 
@@ -76,6 +86,7 @@ def list_elements(graph: Graph, places: dict[str, Place]) -> list[dict[str, Any]
             "data": {
                 "id": node.id, "label": _name_node(node), "kind": node.kind, "standing": node.standing,
                 "opened": node.id in opened, "size": _size(node),
+                "colour": COLOURS.get(node.standing, COLOURS["unknown"]),
             },
             "position": {"x": places[node.id][0], "y": places[node.id][1]},
         }
@@ -86,12 +97,17 @@ def list_elements(graph: Graph, places: dict[str, Place]) -> list[dict[str, Any]
             "data": {
                 "id": f"{pair['source']}{ARROW}{pair['target']}", "source": pair["source"], "target": pair["target"],
                 "label": say_short(pair["micro_usd"] / MICRO) if pair["micro_usd"] else f"{pair['transfers']:,}×",
-                "width": round(1 + max(0.0, math.log10(1 + pair["micro_usd"] / MICRO) - 1) * 0.9, 2),
+                "width": find_width(pair["micro_usd"] / MICRO),
             }
         }
         for pair in sum_pairs(graph.edges)
     ]  # fmt: skip
     return [*nodes, *edges]
+
+
+def find_width(usd: float) -> float:
+    """Return how thick an edge is: a line more for each ten times the dollars."""
+    return round(1 + max(0.0, math.log10(1 + usd) - 1) * 0.9, 2)
 
 
 def _size(node: Node) -> int:

@@ -14,11 +14,12 @@ MORE = 25  # of the others come out at a time
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What is open: one step of the history."""
+    """What is open, and which dealings are shown: one step of the history."""
 
     nodes: tuple[str, ...]
     unfolded: tuple[str, ...] = ()
     limits: tuple[tuple[str, int], ...] = ()
+    filters: GraphFilter | None = None  # None until they have been asked for
 
 
 @dataclass(slots=True)
@@ -60,6 +61,13 @@ def start_sketch(opened: Opened, places: dict[str, Place] | None = None) -> Sket
     epoch = st.session_state["graph_epoch"] = st.session_state.get("graph_epoch", 0) + 1
     sketch = st.session_state["graph_sketch"] = Sketch([opened], places=dict(places or {}), epoch=epoch)
     return sketch
+
+
+def note_filters(sketch: Sketch, filters: GraphFilter) -> None:
+    """Make other filters than before a step of their own."""
+    if sketch.now.filters is None:
+        sketch.steps[sketch.at] = replace(sketch.now, filters=filters)
+    sketch.step(replace(sketch.now, filters=filters))
 
 
 def make_view(sketch: Sketch, filters: GraphFilter) -> GraphView:

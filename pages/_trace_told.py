@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import streamlit as st
 from intel.profiler.trace_case import write_case
 from intel.profiler.trace_report import END_KINDS, Trace
 from intel.store.reader import Reader
-from pages._links import GRAPH, link_subject
+from pages._links import GRAPH, TRACE, link_subject
 from pages._tables import show_table, show_whole
 from pages._words import plain, say_usd, say_words
 
@@ -26,14 +27,18 @@ _END_SCHEMA = pa.schema({
 })  # fmt: skip
 
 
-def offer_case_files(reader: Reader, trace: Trace) -> None:
-    """Offer the whole trace as a file that another can read and run again."""
+def offer_case_files(reader: Reader, trace: Trace, make_public: Callable[[], Trace]) -> None:
+    """Offer the whole trace as a file that another can read and run again; private names only where it is asked."""
     name = re.sub(r"[^\w.-]+", "_", f"trace_{trace.source['name']}")[:80]
+    with_private = st.toggle(
+        "Private names in files", key="trace_private",
+        help="Off: the file rests on published claims alone, and is traced anew by them.",
+    )  # fmt: skip
 
     def write(ending: str) -> bytes:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"trace{ending}"
-            write_case(path, trace, reader.manifest)
+            write_case(path, trace if with_private else make_public(), reader.manifest)
             return path.read_bytes()
 
     for label, ending, mime in (
@@ -85,6 +90,8 @@ def show_ends(trace: Trace) -> None:
             with st.container(horizontal=True):
                 link_subject(subject, "Profile", ":material/badge:")
                 st.page_link(GRAPH, label="Graph", icon=":material/hub:", query_params={"subject": subject})
+                st.page_link(TRACE, label="Follow on from here", icon=":material/timeline:",
+                             query_params={"source": subject})  # fmt: skip
         _show_way(trace, end.get("path") or [])
 
 

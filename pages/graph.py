@@ -20,7 +20,7 @@ from pages._graph_detail import show_picked
 from pages._graph_keep import DIRECTIONS, offer_history, offer_keeping
 from pages._graph_picture import draw_graph
 from pages._graph_places import place_nodes
-from pages._graph_state import find_sketch, make_view
+from pages._graph_state import find_sketch, make_view, note_filters
 from pages._links import GRAPH, link_subject, name_subject, read_wanted
 from pages._notes import tell_problem
 from pages._words import plain, say_count, say_words
@@ -76,6 +76,7 @@ def show_graph(reader: Reader, text: str) -> None:
     tell_problem()
     bar = st.container(horizontal=True, gap="small", vertical_alignment="center")
     filters = ask_filters(reader)
+    note_filters(sketch, filters)
     try:
         graph = load_graph(reader, reader.build_id, make_view(sketch, filters))
     except UnknownSubject as error:

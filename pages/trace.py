@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -14,6 +15,7 @@ from intel.store.reader import Reader
 from pages._clock import ask_period
 from pages._frame import show_page
 from pages._links import link_search
+from pages._trace_picture import show_picture
 from pages._trace_told import offer_case_files, show_categories, show_ends, show_routes, show_steps
 from pages._words import plain, say_count, say_usd
 
@@ -29,7 +31,8 @@ poison: all of it, an upper bound that counts money again at each step."""
 def load_trace(_reader: Reader, build_id: str, text: str, question: Question) -> Trace:
     """Return the trace; kept per build."""
     assert build_id == _reader.build_id
-    return trace_money(_reader, resolve_source(_reader, text, question.tier), question)
+    source = resolve_source(_reader, text, question.tier, shows_private=question.shows_private)
+    return trace_money(_reader, source, question)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Looking for routes …")
@@ -79,7 +82,9 @@ def show_trace(reader: Reader, source: str, question: Question) -> None:
     columns[2].metric("Ends", say_count(trace.end_count))
     columns[3].metric("Payments", say_count(trace.step_count))
     with st.container(horizontal=True):
-        offer_case_files(reader, trace)
+        published = replace(question, shows_private=False)
+        offer_case_files(reader, trace, lambda: load_trace(reader, reader.build_id, source, published))
+    show_picture(trace)
     show_categories(trace)
     show_ends(trace)
     show_steps(trace)

@@ -267,7 +267,7 @@ def write_statement(part: Part, schema: pa.Schema) -> str:
     ends = 1 if part.kind == "node" else 2
     values = {
         field.name: f"row[{place}]" if not pa.types.is_timestamp(field.type) else
-        f"case when row[{place}] is null then null else datetime({{epochSeconds: row[{place}]}}) end"
+        f"case when row[{place}] is null then null else datetime.fromEpoch(row[{place}], 0) end"
         for place, field in enumerate(schema)
         if place >= ends
     }  # fmt: skip

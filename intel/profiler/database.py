@@ -192,15 +192,15 @@ class Database:
     def trace(self, source: str, *, since: Moment = None, until: Moment = None, **asked: Any) -> Trace:
         """Follow the money of an address, an entity or a transaction, forward or backward.
 
-        `asked`: rule ("haircut", "fifo", "poison"), direction, max_hops, min_usd, tier (see `Question`).
+        `asked`: rule ("haircut", "fifo", "poison"), direction, max_hops, min_usd, tier, shows_private (see `Question`).
         """
-        unknown = sorted(set(asked) - {"rule", "direction", "max_hops", "min_usd", "tier"})
+        names = ("rule", "direction", "max_hops", "min_usd", "tier", "shows_private")
+        unknown = sorted(set(asked) - set(names))
         if unknown:
-            raise UsageError(
-                f"trace() takes no {', '.join(unknown)}", "it takes rule, direction, max_hops, min_usd, tier"
-            )
+            raise UsageError(f"trace() takes no {', '.join(unknown)}", f"it takes {', '.join(names)}")
         question = Question(**asked, window=parse_window(since, until))
-        return trace_money(self.reader, resolve_source(self.reader, source, question.tier), question)
+        start = resolve_source(self.reader, source, question.tier, shows_private=question.shows_private)
+        return trace_money(self.reader, start, question)
 
     def graph(self, subject: str, hops: int = 1, *, limit: int = SHOWN, **asked: Any) -> nx.MultiDiGraph[str]:
         """Return who pays whom within `hops` of a subject, the `limit` largest counterparties of each, and the others.

@@ -8,11 +8,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from intel.errors import UnknownSubject, UsageError
+from intel.errors import UsageError
 from intel.model import MICRO, SYSTEM_ADDRESSES, Subject
 from intel.profiler.graph_view import FARTHEST, LARGEST, OTHERS, Edge, Graph, GraphFilter, GraphView, Node
 from intel.profiler.postings import cap_sum, fill_owners, gather_moves
-from intel.profiler.subjects import resolve_subject
+from intel.profiler.subjects import resolve_subject, take_public
 from intel.profiler.transfers import find_assets
 from intel.store.reader import Reader
 
@@ -80,7 +80,7 @@ class _Sheet:
             self.caveats.append(f"Not opened, because the graph has {len(self.nodes):,} nodes: {own}.")
             return
         if not self.view.shows_private:
-            subject = _take_public(self.reader, subject)
+            subject = take_public(self.reader, subject)
         self._name_own(own, subject)
         _gather_parties(self.reader, subject, self.view)
         pinned = {*self.view.opened, *self.nodes} - {own}
@@ -138,22 +138,6 @@ class _Sheet:
             self.edges, key=lambda e: (-e.micro_usd, -e.transfers, e.source, e.target, e.chain or "", e.token or "")
         )
         return Graph(self.view, self.nodes, tuple(order), tuple(self.caveats), self.reader.build_id)
-
-
-def _take_public(reader: Reader, subject: Subject) -> Subject:
-    """Return the subject with the addresses that public claims alone give it."""
-    if subject.kind != "entity":
-        return subject
-    rows = reader.query(
-        """select distinct address_id from beliefs.attributions
-        where entity_id = $entity and visibility = 'public' and address_id is not null
-            and (tier = 'confirmed' or status = 'labelled' or $tier = 'probable') order by 1""",
-        {"entity": subject.entity_id, "tier": subject.tier},
-    )
-    if not rows:
-        raise UnknownSubject(f"no public claim names {subject.name!r}", "--include-private takes what is private")
-    ids = tuple(int(row[0]) for row in rows)
-    return replace(subject, address_ids=ids, address_count=len(ids))
 
 
 def _fill_and_read(reader: Reader, ids_sql: str, view: GraphView) -> list[dict[str, Any]]:

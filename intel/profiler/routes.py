@@ -9,7 +9,6 @@ import numba
 import numpy as np
 
 from intel.errors import UsageError
-from intel.profiler.postings import ALWAYS, Window
 from intel.profiler.profile import to_plain
 from intel.profiler.trace import Question, Source, find_rows_between
 from intel.profiler.trace_kernels import FEE, Array
@@ -53,27 +52,26 @@ class _Best(NamedTuple):
     used: Array
 
 
-def find_routes(
-    reader: Reader, source: Source, target: Source, *, max_hops: int = 10, window: Window = ALWAYS
-) -> list[Route]:
+def find_routes(reader: Reader, source: Source, target: Source, question: Question | None = None) -> list[Route]:
     """Return the route with the fewest payments and the one with the largest bottleneck; an empty list: there is none.
 
     Every payment comes after the one before it. No route leads through a named service, a mixer or a hub: what comes
     out of one is not what went in. `max_hops` limits the first route only.
     """
-    flows, places = read_flows(reader), read_places(reader, "confirmed")
+    asked = question or Question()
+    flows, places = read_flows(reader), read_places(reader, "confirmed", shows_private=asked.shows_private)
     addresses = len(flows.statement_ends) - 1
     is_open = (places.wall == 0) | np.isin(np.arange(addresses), source.address_ids)
     is_goal = np.zeros(addresses, np.bool_)
     is_goal[list(target.address_ids)] = True
     rows = _Rows(flows.sender, flows.receiver, flows.kind, flows.usd, flows.asset)
-    begin, end = find_rows_between(reader, flows, window)
+    begin, end = find_rows_between(reader, flows, asked.window)
     found = []
     for aim, name in enumerate(AIMS):
         best = _start(source, addresses)
         row = begin
         while row != end:
-            row = _search(row, end, rows, best, (aim, max_hops, is_open, places.pool))
+            row = _search(row, end, rows, best, (aim, asked.max_hops, is_open, places.pool))
             if row != end:
                 best = best._replace(**{n: np.concatenate([getattr(best, n)] * 2) for n in ("rows", "before")})
         route = _walk_back(best, flows.usd, is_goal, aim)
@@ -149,7 +147,7 @@ def describe_routes(reader: Reader, source: Source, target: Source, asked: Quest
                 f"a route has an address or an entity at each end, not {end.tx_hash}", "name one of its ends"
             )
     ends = (source, target) if asked.direction == "forward" else (target, source)
-    routes = find_routes(reader, *ends, max_hops=asked.max_hops, window=asked.window)
+    routes = find_routes(reader, *ends, asked)
     told = [
         {
             "aim": route.aim, "title": AIMS[route.aim], "bottleneck_usd": route.bottleneck_usd,

@@ -314,3 +314,24 @@ def _suggest_addresses(reader: Reader, text: str, limit: int) -> list[Suggestion
         {"prefix": prefix, "limit": limit},
     )
     return [Suggestion("address", str(row[0]), str(row[0]), str(row[1] or "address")) for row in rows]
+
+
+def take_public(reader: Reader, subject: Subject) -> Subject:
+    """Return the subject as public claims know it, its name and addresses; UnknownSubject where they give none."""
+    if subject.kind != "entity":
+        return subject
+    rows = reader.query(
+        """select distinct address_id from beliefs.attributions
+        where entity_id = $entity and visibility = 'public' and address_id is not null
+            and (tier = 'confirmed' or status = 'labelled' or $tier = 'probable') order by 1""",
+        {"entity": subject.entity_id, "tier": subject.tier},
+    )
+    if not rows:
+        raise UnknownSubject(f"no public claim names {subject.name!r}", "--include-private takes what is private")
+    named = reader.query(
+        "select name from beliefs.entities where entity_id = $entity and visibility = 'public' order by name limit 1",
+        {"entity": subject.entity_id},
+    )
+    ids = tuple(int(row[0]) for row in rows)
+    name = str(named[0][0]) if named and named[0][0] else subject.entity_id or subject.name
+    return replace(subject, name=name, address_ids=ids, address_count=len(ids))

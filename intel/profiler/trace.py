@@ -11,7 +11,7 @@ import numpy as np
 from intel.errors import UnknownSubject, UsageError
 from intel.model import Subject, Tier
 from intel.profiler.postings import ALWAYS, Window
-from intel.profiler.subjects import resolve_subject
+from intel.profiler.subjects import resolve_subject, take_public
 from intel.profiler.trace_kernels import (
     FEE,
     FEES,
@@ -62,7 +62,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """How it is followed. `min_usd`: what carries less is not followed further, and counts as `small`."""
+    """How it is followed. `min_usd`: what carries less is not followed further, and counts as `small`.
+
+    Without `shows_private` only what is published names anybody, and only who is named so ends the trace.
+    """
 
     rule: Rule = "haircut"
     direction: Direction = "forward"
@@ -70,6 +73,7 @@ class Question:
     min_usd: float = 1.0
     tier: Tier = "confirmed"
     window: Window = ALWAYS
+    shows_private: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +93,14 @@ class Passage:
     unpriced: int
 
 
-def resolve_source(reader: Reader, text: str, tier: Tier = "confirmed") -> Source:
+def resolve_source(reader: Reader, text: str, tier: Tier = "confirmed", *, shows_private: bool = True) -> Source:
     """Return what `text` names: a transaction hash, an address or an entity. Raises what `resolve_subject` raises."""
     wanted = text.strip()
     if re.fullmatch(r"0[xX][0-9a-fA-F]{64}", wanted):
         return Source(wanted.lower(), "transaction", (), wanted.lower())
     subject = resolve_subject(reader, wanted, tier)
+    if not shows_private:
+        subject = take_public(reader, subject)
     return Source(subject.name, subject.kind, subject.address_ids, None, subject)
 
 
@@ -113,7 +119,7 @@ def check_question(question: Question) -> None:
 def follow_money(reader: Reader, source: Source, question: Question) -> Passage:
     """Follow the money of a source; see `trace_money` for the report. Raises UsageError, UnknownSubject."""
     check_question(question)
-    flows, places = read_flows(reader), read_places(reader, question.tier)
+    flows, places = read_flows(reader), read_places(reader, question.tier, shows_private=question.shows_private)
     span = find_rows_between(reader, flows, question.window)
     only_tx = -1
     if source.tx_hash is not None:
@@ -235,8 +241,8 @@ def _start_run(ledger: Ledger, town: Town, wish: Wish, jumps: Jumps, source: Sou
     kinds = (np.bool_, np.bool_, np.int8, np.float64, np.float64)
     scratch = Scratch(*(np.zeros(MANY_LEGS, kind) for kind in kinds))
     ids = source.address_ids
-    walk = Walk(*(np.empty(_CURSORS, np.int64) for _ in range(3)), np.zeros(_TOLD + len(ids), np.int64),
-                np.array([0, len(ids), 0, 0]))  # fmt: skip
+    rows, entries, stops = (np.empty(_CURSORS, np.int64) for _ in range(3))
+    walk = Walk(rows, entries, stops, np.zeros(_TOLD + len(ids), np.int64), np.array([0, len(ids), 0, 0]))
     walk.joined[: len(ids)] = ids
     return Run(ledger, town, wish, jumps, pots, told, scratch, walk)
 

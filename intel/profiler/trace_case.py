@@ -49,6 +49,8 @@ def list_blocks(trace: Trace, manifest: Manifest) -> Iterator[Block]:
         f"rule: {asked['rule']}, {asked['rule_text']}",
         f"at most {asked['max_hops']} payments away; what carries less than USD {asked['min_usd']} is cut off",
         f"from {asked['since'] or 'the first block seen'} to {asked['until'] or 'the last block seen'} (UTC)",
+        "named by published claims and by private ones of this store" if asked["shows_private"] else
+        "named by published claims alone",
         f"members: {asked['tier']}; source: {trace.source['kind']} of {trace.source['addresses']} addresses",
         f"build {trace.build_id} of {manifest.created_at}, code {manifest.code_version}, lake {manifest.lake_commit}",
         f"followed: USD {trace.total_usd:,.2f}, as it was worth when it left the source",

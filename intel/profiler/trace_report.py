@@ -67,7 +67,12 @@ def trace_money(reader: Reader, source: Source, question: Question | None = None
     """Follow the money of a source and tell what was found. Raises UsageError, UnknownSubject."""
     asked = question or Question()
     passage = follow_money(reader, source, asked)
-    stops = sum_stops(passage, _sides(reader, asked)[1], read_places(reader, asked.tier).wall, asked.max_hops)
+    stops = sum_stops(
+        passage,
+        _sides(reader, asked)[1],
+        read_places(reader, asked.tier, shows_private=asked.shows_private).wall,
+        asked.max_hops,
+    )
     total = round(float(stops.weight.sum()), 6)
     chosen, paths = _choose_rows(passage), _find_paths(reader, passage, asked, stops.address[:PATHS])
     rows = np.unique(np.concatenate([passage.told.row[chosen], *(np.array(path, np.int64) for path in paths)]))
@@ -94,6 +99,7 @@ def describe_question(asked: Question) -> dict[str, Any]:
     return {
         "rule": asked.rule, "rule_text": RULE_TEXTS[asked.rule], "direction": asked.direction,
         "max_hops": asked.max_hops, "min_usd": asked.min_usd, "tier": asked.tier,
+        "shows_private": asked.shows_private,
         "since": asked.window.since, "until": asked.window.until,
     }  # fmt: skip
 
@@ -137,7 +143,9 @@ def _name_parties(reader: Reader, ids: Iterable[int], asked: Question) -> dict[i
     if not wanted:
         return {}
     reader.load("trace_ids", pa.table({"address_id": pa.array(wanted, pa.int64())}))
-    fill_owners(reader, "select address_id from trace_ids", asked.tier, table="trace_owners")
+    fill_owners(
+        reader, "select address_id from trace_ids", asked.tier, table="trace_owners", shows_private=asked.shows_private
+    )
     rows = reader.records(
         """select a.address_id, a.address, a.chain, o.entity_id as entity, o.name, o.category
         from facts.addresses a join trace_ids using (address_id) left join trace_owners o using (address_id)"""
@@ -250,7 +258,9 @@ def _categorise(reader: Reader, ids: Array, asked: Question) -> tuple[list[str],
     if not len(ids):
         return [], np.zeros(0, np.int64)
     reader.load("trace_ids", pa.table({"address_id": pa.array(ids, pa.int64())}))
-    fill_owners(reader, "select address_id from trace_ids", asked.tier, table="trace_owners")
+    fill_owners(
+        reader, "select address_id from trace_ids", asked.tier, table="trace_owners", shows_private=asked.shows_private
+    )
     found = reader.arrow(
         """select coalesce(o.category, 'other') as category
         from trace_ids left join trace_owners o using (address_id) order by address_id"""

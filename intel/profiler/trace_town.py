@@ -42,17 +42,17 @@ def read_flows(reader: Reader) -> Flows:
     return reader.once("flows", load)
 
 
-def read_places(reader: Reader, tier: Tier) -> Places:
-    """Return what is known of addresses and assets at a tier; read once per reader."""
-    return reader.once(("places", tier), lambda: _read_places(reader, tier))
+def read_places(reader: Reader, tier: Tier, *, shows_private: bool = True) -> Places:
+    """Return what is known of addresses and assets at a tier, by public claims or by all; read once per reader."""
+    return reader.once(("places", tier, shows_private), lambda: _read_places(reader, tier, shows_private=shows_private))
 
 
-def _read_places(reader: Reader, tier: Tier) -> Places:
+def _read_places(reader: Reader, tier: Tier, *, shows_private: bool) -> Places:
     flows = read_flows(reader)
     addresses = len(flows.statement_ends) - 1
     wall = np.zeros(addresses, np.int8)
     wall[np.diff(flows.statement_ends) > _HUB_ROWS] = WALL_KINDS.index("hub")
-    found = _list_walls(reader, tier)
+    found = _list_walls(reader, tier, shows_private=shows_private)
     ids, kinds = found["address_id"].to_numpy(), found["kind"].to_numpy()
     wall[ids] = kinds
     is_contract = np.zeros(addresses, np.bool_)
@@ -63,27 +63,35 @@ def _read_places(reader: Reader, tier: Tier) -> Places:
     return Places(wall, is_contract, pool, scale, pools)
 
 
-def _list_walls(reader: Reader, tier: Tier) -> pa.Table:
+def _list_walls(reader: Reader, tier: Tier, *, shows_private: bool) -> pa.Table:
     """Return (address_id, kind), each address once: mixers before named owners, those before hubs nobody owns."""
     prepare_entities(reader)
     prepare_walls(reader)
+    entities = "known_entities" if shows_private else "(select * from beliefs.entities where visibility = 'public')"
     return reader.arrow(
-        """with walls as (
+        f"""with walls as (
             select address_id, 4 as kind, 0 as place from system_ids
             union all select address_id, 2, 1 from mixer_ids
             union all
             select a.address_id, case when e.category = 'mixer' then 2 when e.is_service then 1 else 5 end, 2
             from beliefs.attributions a join (
                 select k.entity_id, k.category, coalesce(s.is_service, false) as is_service
-                from known_entities k left join (
+                from {entities} k left join (
                     select unnest($services) as category, true as is_service) s using (category)
                 where k.kind = 'owner' and k.category is not null) e using (entity_id)
-            where a.tier = 'confirmed' or a.status = 'labelled' or $tier = 'probable'
+            where (a.visibility = 'public' or $private)
+                and (a.tier = 'confirmed' or a.status = 'labelled' or $tier = 'probable')
             union all select address_id, 3, 3 from beliefs.services where is_hub and kind in (select unnest($mixing))
             union all select address_id, 3, 3 from facts.address_stats where counterparties_in > $payers)
         select address_id, arg_min(kind, place)::tinyint as kind from walls
         where address_id is not null group by 1 order by 1""",
-        {"tier": tier, "services": _service_categories(), "mixing": list(_MIXING_KINDS), "payers": _HUB_PAYERS},
+        {
+            "tier": tier,
+            "private": shows_private,
+            "services": _service_categories(),
+            "mixing": list(_MIXING_KINDS),
+            "payers": _HUB_PAYERS,
+        },
     )
 
 

@@ -145,6 +145,17 @@ def test_the_graph_leaves_as_picture_and_file(
     assert found == list(graph.nodes)
 
 
+def test_a_trace_is_a_picture_whose_edges_lead_to_payments(page: Page, address: str, exchange: str) -> None:
+    open_page(page, f"{address}/trace?source={exchange}&hops=2")
+    page.wait_for_function("globalThis.intelGraph?.nodes().length > 1")
+    see(page.get_by_role("button", name="Save as PNG"))
+    page.locator(".canvas").scroll_into_view_if_needed()
+    page.wait_for_timeout(600)
+    page.mouse.click(*locate(page, FREE_EDGE))
+    settle(page)
+    see(page.get_by_text("as followed"))
+
+
 @pytest.mark.parametrize(
     "path", ["/graph", "/graph?subject=0x12", "/graph?subject=zz9", "/trace", "/trace?source=zz9", "/trace?source=0x12"]
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from intel.profiler.graph_view import GraphView
 from intel.store.notes import Notebook
 from pages._graph_picture import list_elements, say_short
 from pages._graph_places import place_nodes
+from pages._graph_svg import print_svg
+from pages._trace_picture import MOST, choose_flows, place_flows, sum_flows
 from tests.app.conftest import MARKUP
 from tests.app.test_pages import NOBODY, open_page, read_text
 from tests.tree import ROOT
@@ -42,6 +45,51 @@ def test_the_graph_tells_who_is_unknown_or_malformed(store: Path, monkeypatch: p
 def test_a_label_cannot_leave_its_place(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_page(store, monkeypatch, "graph", subject=MARKUP)
     assert app.title[0].value.replace("\\", "").replace("\u2060", "") == MARKUP
+
+
+def test_undo_goes_back_over_filters(store: Path, exchange: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = open_page(store, monkeypatch, "graph", subject=exchange)
+    before = next(found.value for found in app.caption if " nodes, " in found.value)
+    app.number_input(key="graph_least").set_value(10_000_000_000.0).run()
+    assert "1 nodes, 0 flows" in read_text(app)
+    app.button(key="undo").click().run()
+    assert not app.exception
+    assert app.number_input(key="graph_least").value is None
+    assert before in read_text(app)
+    app.button(key="redo").click().run()
+    assert "1 nodes, 0 flows" in read_text(app)
+
+
+def test_the_drawing_holds_every_node_and_edge(database: Database, exchange: str) -> None:
+    graph = gather_graph(database.reader, GraphView((exchange,)))
+    elements = list_elements(graph, place_nodes(graph, {}))
+    elements[0]["data"]["label"] = "<b>&\x00 name"
+    root = ET.fromstring(print_svg(elements))
+    space = "{http://www.w3.org/2000/svg}"
+    kinds = [one["data"].get("kind") for one in elements]
+    assert len(root.findall(f"{space}circle")) == kinds.count("address") + kinds.count("others")
+    assert len(root.findall(f"{space}rect")) == kinds.count("entity") + 1
+    assert len(root.findall(f"{space}path")) == kinds.count(None)
+    texts = [text.text for text in root.findall(f"{space}text")]
+    assert "<b>&\ufffd name" in texts
+    words = {word for text in texts for word in str(text).split()}
+    assert {word for one in elements[1:] for word in one["data"]["label"].split()} <= words
+
+
+def test_the_picture_of_a_trace_begins_at_its_source(database: Database, exchange: str) -> None:
+    for direction in ("forward", "backward"):
+        trace = database.trace(exchange, max_hops=3, direction=direction)
+        chosen = choose_flows(sum_flows(trace))
+        elements = place_flows(trace, chosen)
+        ids = {one["data"]["id"] for one in elements if "position" in one}
+        edges = [one["data"] for one in elements if "position" not in one]
+        assert 2 < len(ids) <= MOST + 1
+        assert {edge[side] for edge in edges for side in ("source", "target")} == ids
+        places = [tuple(one["position"].values()) for one in elements if "position" in one]
+        assert len(set(places)) == len(places)
+        steps = {one["data"]["id"]: one["position"]["x"] for one in elements if "position" in one}
+        assert steps["the source"] == 0
+        assert all(x >= 0 if direction == "forward" else x <= 0 for x in steps.values())
 
 
 def test_nodes_stand_apart_and_old_ones_stay(database: Database, exchange: str) -> None:
