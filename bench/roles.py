@@ -221,7 +221,7 @@ def main() -> int:
         "sources": measure_sources,
         "open": measure_open,
         "hop": lambda _: measure_hop(find_mirror()),
-        "real": lambda work: measure_real(find_mirror(), read_model(MODEL), gather_training(work)),
+        "real": lambda work: measure_real(find_mirror(), read_model(MODEL), gather_training(work), work),
     }
     wanted = [*parts] if options.measure == "all" else [one for one in options.measure.split(",") if one]
     for name in wanted:
