@@ -197,14 +197,14 @@ def _write_ceiling(figures: Figures) -> list[str]:
         "",
         (
             "- The edges are those around the airdrop's users, so the sweeps that make a deposit address one are not "
-            "in it: "
-            f"{leaves['deposit']:.0%} of the deposit addresses and {leaves['contract']:.0%} of the contracts have one "
-            f"counterparty and nothing else; of the {model['deposits_not_leaves']:,} other deposit addresses next to none "
+            f"in it: {leaves['deposit']:.0%} of the deposit addresses and {leaves['contract']:.0%} of the contracts "
+            "have one counterparty and nothing else; of the "
+            f"{model['deposits_not_leaves']:,} other deposit addresses next to none "
             f"({model['deposits_at_95_not_leaves']:.3f}) are covered at precision .95."
         ),
         (
-            f"- The authors' lists contradict each other: {contrary} of the addresses of a list are in a contrary "
-            "one too (another of the three, or that of people who trade collectibles). This bounds what can be scored on "
+            f"- The authors' lists contradict each other: {contrary} of the addresses of a list are in a contrary one "
+            "too (another of the three, or that of people who trade collectibles). This bounds what can be scored on "
             "exchanges."
         ),
         (
