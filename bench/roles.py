@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from roles_card import write_card
+from roles_card import plot_curves, write_card
 from roles_hop import measure_hop
 from roles_real import measure_real
 from roles_scores import score_answers, score_model
@@ -221,7 +221,7 @@ def main() -> int:
         "sources": measure_sources,
         "open": measure_open,
         "hop": lambda _: measure_hop(find_mirror()),
-        "real": lambda work: measure_real(find_mirror(), read_model(MODEL), gather_training(work)),
+        "real": lambda work: measure_real(find_mirror(), read_model(MODEL), gather_training(work), work),
     }
     wanted = [*parts] if options.measure == "all" else [one for one in options.measure.split(",") if one]
     for name in wanted:
@@ -236,6 +236,8 @@ def main() -> int:
             path.stem.removeprefix("figures_"): json.loads(path.read_text(encoding="utf-8"))
             for path in sorted(options.work.glob("figures_*.json"))
         }
+        for name, drawing in plot_curves(figures).items():
+            CARD.with_name(name).write_text(drawing, encoding="utf-8")
         CARD.write_text(write_card(read_model(MODEL), figures, datetime.now(UTC).date()), encoding="utf-8")
     return 0
 

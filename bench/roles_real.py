@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from roles_scores import draw_curve, list_bins, list_confusions
-from roles_worlds import NAMES, World, gather_glimpse, open_facts
+from roles_worlds import NAMES, World, gather_glimpse, gather_worlds, open_facts
 from sklearn.metrics import average_precision_score, precision_recall_fscore_support
 
 from intel.config import Settings
@@ -39,11 +39,11 @@ KIND_OF = {
 FOLDS = 5
 NOISE = (0.05, 0.1, 0.2)
 GLIMPSE = 50  # of simulated history, one hour in so many: as little as the real slices show
-GLIMPSED = tuple(World("hard", seed) for seed in (11, 12, 13))
+SIMULATED = tuple(World("hard", seed) for seed in (11, 12, 13))
 
 
-def measure_real(mirror: Path, model: RoleModel, training: Examples) -> dict[str, Any]:
-    """Return the scores on the real sets; `training` is what the shipped model was learnt from."""
+def measure_real(mirror: Path, model: RoleModel, training: Examples, work: Path) -> dict[str, Any]:
+    """Return the scores on the real sets, beside simulated ones; `training`: what the shipped model learnt from."""
     features = read_real(mirror)
     known = pd.concat([read_labels(mirror, names).assign(origin=origin) for origin, names in ORIGINS.items()])
     known = known[known["address"].isin(features["address"])]
@@ -56,12 +56,15 @@ def measure_real(mirror: Path, model: RoleModel, training: Examples) -> dict[str
     )
     line = fit_baseline(training, 1)
     everyone = predict_rows(model, features[NAMES].to_numpy(np.float32))
+    whole = gather_worlds(SIMULATED, work)
+    glimpse = pd.concat([gather_glimpse(world, GLIMPSE) for world in SIMULATED], ignore_index=True)
     found: dict[str, Any] = {
         "addresses": len(features), "labelled": len(frame), "owners": int(frame["owner"].nunique()),
         "contradicting_labels_left_out": clash, "moves": _count_moves(frame), "moves_of_all": _count_moves(features),
         "answered_of_all": float(everyone.is_known.mean()),
         "shipped": score_shipped(model, line, examples),
-        "glimpse": score_glimpse(model, line),
+        "whole": score_simulated(model, line, whole[whole["cut"] == 1]),
+        "glimpse": score_simulated(model, line, glimpse),
         "own": measure_own(examples),
         "sources": measure_sources(features, known, set(labels.index)),
     }  # fmt: skip
@@ -139,11 +142,9 @@ def score_kinds(truth: Any, told: Any) -> dict[str, Any]:
     return {"macro_f1": float(np.mean(table[2])), "kinds": kinds}
 
 
-def score_glimpse(model: RoleModel, line: Any) -> dict[str, Any]:
-    """Score the same two on economies seen in slices: how much of the gap is short history, not another world?"""
-    frame = pd.concat([gather_glimpse(world, GLIMPSE) for world in GLIMPSED], ignore_index=True)
-    kinds = _read_kinds(frame["role"])
-    test = Examples(frame[NAMES].to_numpy(np.float32), kinds, frame["owner"].to_numpy(object))
+def score_simulated(model: RoleModel, line: Any, frame: pd.DataFrame) -> dict[str, Any]:
+    """Score the same two on economies, whole or in slices: is the gap short history, or another world?"""
+    test = Examples(frame[NAMES].to_numpy(np.float32), _read_kinds(frame["role"]), frame["owner"].to_numpy(object))
     return {"addresses": len(frame), "moves": _count_moves(frame)} | score_shipped(model, line, test)
 
 

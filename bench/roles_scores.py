@@ -43,6 +43,9 @@ def score_model(model: RoleModel, tests: list[Examples]) -> dict[str, Any]:
             for at, role in enumerate(model.roles)
             if 0 < hits[:, at].sum() < len(truth)
         },
+        "curves": {
+            role: draw_curve(p[:, at], hits[:, at] > 0) for at, role in enumerate(model.roles) if hits[:, at].any()
+        },
         "answered": float(kept.mean()),
         "precision_of_answered": float((truth == chosen)[kept].mean()) if kept.any() else None,
     }

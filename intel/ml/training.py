@@ -115,7 +115,9 @@ def fit_trees(examples: Examples, seed: int) -> Any:
         max_iter=STEPS, learning_rate=RATE, max_leaf_nodes=LEAVES, min_samples_leaf=5, l2_regularization=1.0,
         random_state=seed, early_stopping=False,
     )  # fmt: skip
-    return model.fit(few.rows, few.role.astype(str), sample_weight=weights)
+    rows = few.rows.copy()
+    rows[:, np.isnan(rows).all(axis=0)] = 0  # scikit-learn cannot bin a column of which nothing is known
+    return model.fit(rows, few.role.astype(str), sample_weight=weights)
 
 
 def fit_baseline(examples: Examples, seed: int) -> Any:

@@ -135,6 +135,22 @@ def test_edges_alone_tell_degrees_and_neighbours() -> None:
     assert one["payers_max_receivers"] == 2
 
 
+def test_one_address_on_two_chains_is_one_account() -> None:
+    con = open_ledger(FORWARDED)
+    con.execute("insert into facts.addresses values (100, 'y', 'a1', null), (101, 'y', 'a6', null)")
+    con.execute(
+        """insert into facts.edges (sender_id, receiver_id, kind, transfers)
+        values (1, 2, 'native', 3), (3, 1, 'erc20', 1), (101, 100, 'native', 2), (100, 1, 'native', 9)"""
+    )
+    build_edge_features(con)
+    found = con.execute("from edge_features").df().set_index("address_id")
+    assert 100 not in found.index
+    one = found.loc[1]
+    assert (one["senders"], one["receivers"], one["received"], one["sent"]) == (2, 1, 3, 3)
+    assert (one["chains"], one["chains_in"], one["chains_out"], one["kinds_in"]) == (2, 2, 1, 2)
+    assert (one["payers_chains"], one["payers_share"]) == (1, 1)
+
+
 def test_the_plain_rule_counts_without_the_labelled() -> None:
     left, right = np.arange(0, 9), np.arange(1, 10)  # a chain of ten
     assert flag_groups(left, right, np.zeros(10, dtype=bool)).all()

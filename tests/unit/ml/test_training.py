@@ -80,6 +80,15 @@ def test_what_teaches_nothing_is_refused_in_words(examples: Examples, told: str)
         train_roles(examples, seed=1, version="x", info={})
 
 
+def test_a_figure_that_no_example_has_stops_nothing() -> None:
+    examples = make_examples(40)
+    examples.rows[:, PLACE["in_usd"]] = np.nan  # a store without prices
+    model = train_roles(examples, seed=1, version="x", info={})
+    priced = make_examples(40, seed=2)
+    found = predict_rows(model, priced.rows)
+    assert (np.array(model.roles)[found.role] == priced.role).mean() > 0.95
+
+
 def test_a_role_of_three_examples_is_left_out_and_named() -> None:
     few, many = make_examples(3, ("mixer",)), make_examples(30)
     both = Examples(*(np.concatenate([getattr(few, n), getattr(many, n)]) for n in ("rows", "role", "owner")))
