@@ -135,7 +135,7 @@ create table lake.commits (
 
 create schema facts;
 
--- Every address that occurs in transfers, edges, events or transactions. Sorted by id.
+-- Every address that occurs in transfers, edges, events or transactions. Sorted by id, which is dealt by first sight.
 create table facts.addresses (
     address_id bigint, chain varchar, address varchar,
     is_contract boolean              -- null: not known
@@ -166,7 +166,8 @@ create table facts.transfers (
     tx_tag integer                   -- 28 bits of the hash: with block_time it tells one transaction from another
 );
 
--- Double entry: each transfer seen from each end. Sorted by address_id, block_time, transfer_id.
+-- Double entry: each transfer seen from each end. Sorted by address_id, block_time, transfer_id; what was added to the
+-- facts of an older build follows, sorted so too.
 create table facts.postings (
     address_id bigint, block_time timestamp, transfer_id bigint,
     direction tinyint,               -- +1 received, -1 sent

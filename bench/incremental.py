@@ -1,0 +1,107 @@
+"""What does a build cost after one row in a hundred was added, or one judgement made, measured against a whole one?
+
+    python bench/incremental.py --transfers 1000000 --folder FOLDER
+
+Makes a simulated economy, takes all but its last hundredth into a store and builds it, then adds the rest. Prints CPU
+seconds and wall time of each build, and their ratio to one of the same lake made anew; the store is removed afterwards.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from intel import pipeline
+from intel.config import Settings
+from intel.etl.load import COVERED
+from intel.model import JudgementEnd
+from intel.sources.world import WorldSettings, choose_days, generate_world
+from intel.store.lake import Lake, lake_schema
+from intel.store.reader import Reader
+from intel.store.snapshot import Manifest
+from intel.store.workspace import Workspace
+
+TABLES = ("transfers", "transactions", "blocks", "events", "tokens", "prices", "assets", "labels", "actors")
+
+
+def fill_lake(store: Path, tables: dict[str, pa.Table], coverage: pa.Table) -> None:
+    """Write one part of an economy, in one run."""
+    with Lake(store).write("bench") as run:
+        for name, table in tables.items():
+            if table.num_rows:
+                run.append(name, table)
+        run.replace("coverage", coverage)
+        run.commit(rows=sum(table.num_rows for table in tables.values()), bad_rows=0)
+
+
+def split_economy(transfers: int, share: float, seed: int) -> tuple[dict[str, pa.Table], dict[str, pa.Table], pa.Table]:
+    """Return what comes first, what comes in the last `share` of the transfers, and the coverage of both."""
+    world = generate_world(WorldSettings(transfers=transfers, seed=seed, days=choose_days(transfers)))
+    tables = {name: pa.Table.from_batches(world.batches(name), lake_schema(name)) for name in TABLES}
+    times = pc.cast(tables["transfers"]["block_time"], pa.int64())
+    cut = pa.scalar(int(pc.quantile(times, 1 - share)[0].as_py()), pa.timestamp("us"))
+    first, last = {}, {}
+    for name, table in tables.items():
+        if "block_time" not in table.schema.names:
+            first[name] = table
+            continue
+        is_early = pc.fill_null(pc.less_equal(table["block_time"], cut), fill_value=True)
+        first[name], last[name] = table.filter(is_early), table.filter(pc.invert(is_early))
+    seen = [asdict(one) for one in world.coverage if one.dataset in COVERED]
+    return first, last, pa.Table.from_pylist(seen, schema=lake_schema("coverage"))
+
+
+def measure(name: str, build: Callable[[], Manifest]) -> float:
+    """Run a build, print what it cost and which parts it made; return its CPU seconds."""
+    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
+    manifest = build()
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    told = ", ".join(f"{part} {record['how']}" for part, record in manifest.parts.items())
+    print(f"{name:<12}{spent:9.1f} s CPU {time.perf_counter() - start:9.1f} s wall   {told}", flush=True)
+    return spent
+
+
+def judge_pair(store: Path) -> None:
+    """Record one judgement about two addresses of the ledger."""
+    with Reader(store) as reader:
+        rows = reader.query("select chain, address from facts.addresses where not is_contract order by 1, 2 limit 2")
+    ends = [JudgementEnd(chain, address, None) for chain, address in rows]
+    with Workspace(store) as workspace:
+        workspace.add_judgement(ends[0], ends[1], "same", "a benchmark says so")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--transfers", type=int, default=1_000_000)
+    parser.add_argument("--share", type=float, default=0.01)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--folder", type=Path, required=True)
+    options = parser.parse_args()
+    store = options.folder / "incremental"
+    settings = Settings(store=store)
+    try:
+        first, last, coverage = split_economy(options.transfers, options.share, options.seed)
+        fill_lake(store, first, coverage)
+        measure("first", lambda: pipeline.build(settings))
+        fill_lake(store, last, coverage)
+        added = measure("1 % added", lambda: pipeline.build(settings))
+        judge_pair(store)
+        judged = measure("judged", lambda: pipeline.build(settings))
+        whole = measure("whole", lambda: pipeline.build(settings, full=True))
+        print(f"of a whole build: {added / whole:.2f} after new transfers, {judged / whole:.2f} after a judgement")
+    finally:
+        shutil.rmtree(store, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
