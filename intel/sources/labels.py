@@ -13,7 +13,7 @@ from intel.model import CONFIDENCE_LEVELS, DataIssue
 from intel.sources.actors import is_actor_table, read_actor_table
 from intel.sources.categories import resolve_category
 from intel.sources.chains import find_wrong_checksums, is_address_sql, normalise_address_sql, resolve_chains
-from intel.sources.files import FILE_COLUMN, ROW_COLUMN, RawTable, expand_paths, file_kind, open_files
+from intel.sources.files import FILE_COLUMN, ROW_COLUMN, RawTable, expand_paths, file_kind, name_unreadable, open_files
 from intel.sources.parsed import (
     Check,
     Parsed,
@@ -86,10 +86,11 @@ def read_labels(
         files = expand_paths(table_paths)
         check_utf8(files)
         for table in open_files(con, files):
-            if is_actor_table(table):
-                parts.append(read_actor_table(con, table, source))
-            else:
-                parts.append(_read_label_table(con, table, source, recorded_at))
+            with name_unreadable(table):
+                if is_actor_table(table):
+                    parts.append(read_actor_table(con, table, source))
+                else:
+                    parts.append(_read_label_table(con, table, source, recorded_at))
     return merge_parsed(parts)
 
 
