@@ -22,6 +22,8 @@ from intel.store import Connection, DatabaseError, is_disk_full, is_read_error
 
 _KINDS = {".parquet": "parquet", ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 _LONGEST_HEADER = 1_000_000  # characters
+_LONGEST_LINE = 16_000_000  # bytes; shorter ones that are too long for DuckDB are counted
+_CHUNK = 1 << 22
 FILE_COLUMN, ROW_COLUMN = "intel_file", "intel_row"
 
 
@@ -151,7 +153,19 @@ def _is_blank(path: Path) -> bool:
         return not any(line.strip() for line in lines)
 
 
+def _check_lines(path: Path) -> None:
+    """Raise BadInput for a line so long that DuckDB would step over it without a word; holds one chunk at a time."""
+    length = 0
+    with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            end = chunk.rfind(b"\n")
+            length = length + len(chunk) if end < 0 else len(chunk) - end
+            if length > _LONGEST_LINE:
+                raise BadInput(f"{path} has a line of more than {_LONGEST_LINE:,} bytes", _TRUNCATED_HINT)
+
+
 def _csv_header(path: Path) -> list[str]:
+    _check_lines(path)
     with _open_text(path) as lines:
         line = lines.readline(_LONGEST_HEADER)
     if len(line) == _LONGEST_HEADER:

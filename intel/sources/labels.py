@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -99,14 +100,14 @@ def _split_paths(paths: Sequence[str | Path]) -> tuple[list[Path], list[Path]]:
     yaml_files: list[Path] = []
     tables: list[Path] = []
     for path in map(Path, paths):
-        if path.is_dir():
+        if os.path.isdir(path):  # noqa: PTH112 (a name too long for the system is no folder, and no error)
             found = list_yaml(path)
             yaml_files += found
             if any(file_kind(p) for p in path.rglob("*") if p.is_file()):
                 tables.append(path)
             elif not found:
                 raise BadInput(f"no label files in {path}", "expected .parquet, .csv, .jsonl or TagPack .yaml files")
-        elif is_yaml(path):
+        elif is_yaml(path) and os.path.lexists(path):
             yaml_files.append(path)
         else:
             tables.append(path)

@@ -129,7 +129,7 @@ def _check_depth(path: Path, text: str) -> None:
                 depth -= 1
             if depth > _DEEPEST:
                 raise BadInput(
-                    f"{path} is nested deeper than {_DEEPEST} levels at line {event.start_mark.line + 1}",
+                    f"{path} is nested deeper than {_DEEPEST} levels",
                     "a pack is a list of flat mappings",
                 )
     finally:
