@@ -13,7 +13,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS)
 SOURCES = $(wildcard intel app.py pages bench examples tests)
 
-.PHONY: help setup run test check soak lint format lock bench clean
+.PHONY: help setup run test check soak audit lint format lock bench clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /@/' | while IFS=@ read -r name text; \
@@ -41,15 +41,22 @@ test: setup  ## run the checks and all tests, installing Java and chromium for t
 check: setup lint  ## format, lint, types, floors, unit and contract tests: under two minutes
 	$(PYTEST) -m "not slow and not spark and not browser" tests/unit tests/contracts
 
-soak: setup  ## kill the ingest from a live node fifty times in each phase; minutes
+KILLS ?= 50
+soak: setup  ## kill ingests and builds fifty times in each phase (KILLS=N), and fuzz longer; an hour or two
 	@.ci/parts
-	INTEL_SOAK=50 $(BIN)/python -m pytest -q -n 3 tests/live/test_kills.py
+	INTEL_SOAK=$(KILLS) $(BIN)/python -m pytest -s -v -n $(WORKERS) tests/faults/test_killed_builds.py \
+		tests/faults/test_killed_ingests.py tests/hostile
+	INTEL_SOAK=$(KILLS) $(BIN)/python -m pytest -s -v tests/live/test_kills.py
+
+audit: setup  ## ask whether a package of the lock has a known vulnerability; says so where nobody can be asked
+	@.ci/audit
 
 lint: setup
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit -q -c pyproject.toml -r intel app.py pages
 
 format: setup  ## put the code into the house format
 	$(BIN)/ruff format $(SOURCES)

@@ -49,7 +49,7 @@ def serve_app(settings: Settings, tell: Callable[[str], None]) -> NoReturn:
     os.chdir(page.parent)  # Streamlit reads its own settings from the folder it starts in
     command = [sys.executable, "-m", "streamlit", "run", str(page), *options]
     # This process becomes the server: whoever stops it leaves no child behind.
-    os.execve(sys.executable, command, write_environment(settings))  # noqa: S606
+    os.execve(sys.executable, command, write_environment(settings))  # noqa: S606 # nosec B606 (our own interpreter and words)
 
 
 def find_port(first: int = _FIRST_PORT) -> int:

@@ -20,7 +20,7 @@ from intel.entities.entity_days import SPAM_TRANSFER_FLAGS, build_entity_days
 from intel.entities.identity import settle_identities
 from intel.entities.judgements import apply_judgements, resolve_judgements
 from intel.entities.ontology import resolve_labels
-from intel.errors import BadInput, StoreError, UsageError
+from intel.errors import StoreError, UsageError
 from intel.etl.accounts import build_accounts
 from intel.etl.clean import Staged, stage_rows
 from intel.etl.flow_columns import write_flow_columns
@@ -33,14 +33,14 @@ from intel.ml.predict import find_model, predict_roles
 from intel.ml.roles import name_model
 from intel.model import DataIssue, RunReport
 from intel.parts import Parts, code_version
-from intel.sources.files import expand_paths, open_files
+from intel.sources.files import expand_paths, name_unreadable, open_files
 from intel.sources.formats import find_layout
 from intel.sources.labels import read_labels
 from intel.sources.parsed import Parsed, merge_parsed
 from intel.sources.prices import read_prices
 from intel.sources.tokens import read_assets, read_tokens
 from intel.sources.world import WorldSettings, choose_days, generate_world
-from intel.store import Connection, DatabaseError, is_disk_full, is_read_error, name_failures, open_connection
+from intel.store import Connection, name_failures, open_connection
 from intel.store.identity_ledger import no_former_members, read_former_members, record_identities
 from intel.store.lake import Commit, Lake, LakeRun, lake_schema, lock_file
 from intel.store.snapshot import (
@@ -115,17 +115,10 @@ def _stage_files(con: Connection, files: Sequence[Path], chain: str | None, data
     staged = []
     for raw in open_files(con, files):
         layout = find_layout(list(raw.columns), dataset, str(raw.files[0]))
-        try:
+        with name_unreadable(raw):
             for part in (layout, *layout.also):
                 table = stage_rows(con, raw, part, chain=chain, now=now, is_part=part is not layout)
                 staged += [table] if table else []
-        except DatabaseError as error:
-            if not is_read_error(error) or is_disk_full(error):
-                raise
-            names = ", ".join(str(path) for path in raw.files[:3])
-            first = str(error).splitlines()[0]
-            hint = "the file may be damaged; nothing of this run was taken, leave it out and run again"
-            raise BadInput(f"{names} cannot be read to the end: {first}", hint) from error
     for name in dict.fromkeys(table.dataset for table in staged):
         settle_rows(con, [table for table in staged if table.dataset == name])
     return staged

@@ -10,16 +10,20 @@ import csv
 import glob
 import gzip
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
 from intel.errors import BadInput
-from intel.store import Connection, DatabaseError
+from intel.store import Connection, DatabaseError, is_disk_full, is_read_error
 
 _KINDS = {".parquet": "parquet", ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
+_LONGEST_HEADER = 1_000_000  # characters
+_LONGEST_LINE = 16_000_000  # bytes; shorter ones that are too long for DuckDB are counted
+_CHUNK = 1 << 22
 FILE_COLUMN, ROW_COLUMN = "intel_file", "intel_row"
 
 
@@ -40,12 +44,14 @@ def expand_paths(paths: Sequence[str | Path]) -> list[Path]:
     """
     found: dict[Path, None] = {}
     for path in paths:
-        matches = sorted(Path(match) for match in glob.glob(str(path), recursive=True))  # noqa: PTH207 (absolute patterns)
+        matches = _match_path(str(path))
         if not matches:
             raise BadInput(f"no such file or folder: {path}", "check the spelling; globs must be quoted in the shell")
         for match in matches:
             if match.is_dir():
                 found.update(dict.fromkeys(p for p in sorted(match.rglob("*")) if p.is_file() and file_kind(p)))
+            elif file_kind(match) and not match.is_file():
+                raise BadInput(f"{match} is no regular file", "name a file on disk: a pipe or a device has no end")
             elif file_kind(match):
                 found[match] = None
             else:
@@ -53,6 +59,13 @@ def expand_paths(paths: Sequence[str | Path]) -> list[Path]:
     if not found:
         raise BadInput(f"no data files in {', '.join(map(str, paths))}", "expected .parquet, .csv or .jsonl files")
     return sorted(found)
+
+
+def _match_path(path: str) -> list[Path]:
+    try:
+        return sorted(Path(match) for match in glob.glob(path, recursive=True))  # noqa: PTH207 (absolute patterns)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path!r:.200} is no path: {error}", "name a file or a folder") from error
 
 
 def file_kind(path: Path) -> str | None:
@@ -86,6 +99,20 @@ def open_files(con: Connection, files: Sequence[Path]) -> list[RawTable]:
     return tables
 
 
+@contextmanager
+def name_unreadable(table: RawTable) -> Iterator[None]:
+    """Turn what a damaged file raises while its rows are read into a BadInput that names it."""
+    try:
+        yield
+    except DatabaseError as error:
+        if not is_read_error(error) or is_disk_full(error):
+            raise
+        names = ", ".join(str(path) for path in table.files[:3])
+        first = str(error).splitlines()[0][:500]
+        hint = "the file may be damaged; nothing of this run was taken, leave it out and run again"
+        raise BadInput(f"{names} cannot be read to the end: {first}", hint) from error
+
+
 def _read_columns(con: Connection, path: Path, kind: str) -> dict[str, str]:
     try:
         if kind == "parquet":
@@ -93,7 +120,7 @@ def _read_columns(con: Connection, path: Path, kind: str) -> dict[str, str]:
             return dict(zip(relation.columns, map(str, relation.types), strict=True))
         names = _csv_header(path) if kind == "csv" else _json_keys(con, path)
         is_blank = bool(names) or _is_blank(path)
-    except (DatabaseError, OSError, EOFError, zlib.error) as error:
+    except (DatabaseError, OSError, EOFError, zlib.error, csv.Error) as error:
         first = str(error).splitlines()[0]
         raise BadInput(f"{path} cannot be read as {kind}: {first}", _TRUNCATED_HINT) from error
     if not names and not is_blank:
@@ -126,9 +153,24 @@ def _is_blank(path: Path) -> bool:
         return not any(line.strip() for line in lines)
 
 
+def _check_lines(path: Path) -> None:
+    """Raise BadInput for a line so long that DuckDB would step over it without a word; holds one chunk at a time."""
+    length = 0
+    with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            end = chunk.rfind(b"\n")
+            length = length + len(chunk) if end < 0 else len(chunk) - end
+            if length > _LONGEST_LINE:
+                raise BadInput(f"{path} has a line of more than {_LONGEST_LINE:,} bytes", _TRUNCATED_HINT)
+
+
 def _csv_header(path: Path) -> list[str]:
+    _check_lines(path)
     with _open_text(path) as lines:
-        header = next(csv.reader([lines.readline()], delimiter=_delimiter(path)), [])
+        line = lines.readline(_LONGEST_HEADER)
+    if len(line) == _LONGEST_HEADER:
+        raise BadInput(f"the first line of {path} has no end within {_LONGEST_HEADER:,} characters", _TRUNCATED_HINT)
+    header = next(csv.reader([line], delimiter=_delimiter(path)), [])
     return [name.strip().lstrip("\ufeff") for name in header]
 
 

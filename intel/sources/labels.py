@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from intel.model import CONFIDENCE_LEVELS, DataIssue
 from intel.sources.actors import is_actor_table, read_actor_table
 from intel.sources.categories import resolve_category
 from intel.sources.chains import find_wrong_checksums, is_address_sql, normalise_address_sql, resolve_chains
-from intel.sources.files import FILE_COLUMN, ROW_COLUMN, RawTable, expand_paths, file_kind, open_files
+from intel.sources.files import FILE_COLUMN, ROW_COLUMN, RawTable, expand_paths, file_kind, name_unreadable, open_files
 from intel.sources.parsed import (
     Check,
     Parsed,
@@ -86,10 +87,11 @@ def read_labels(
         files = expand_paths(table_paths)
         check_utf8(files)
         for table in open_files(con, files):
-            if is_actor_table(table):
-                parts.append(read_actor_table(con, table, source))
-            else:
-                parts.append(_read_label_table(con, table, source, recorded_at))
+            with name_unreadable(table):
+                if is_actor_table(table):
+                    parts.append(read_actor_table(con, table, source))
+                else:
+                    parts.append(_read_label_table(con, table, source, recorded_at))
     return merge_parsed(parts)
 
 
@@ -98,14 +100,14 @@ def _split_paths(paths: Sequence[str | Path]) -> tuple[list[Path], list[Path]]:
     yaml_files: list[Path] = []
     tables: list[Path] = []
     for path in map(Path, paths):
-        if path.is_dir():
+        if os.path.isdir(path):  # noqa: PTH112 (a name too long for the system is no folder, and no error)
             found = list_yaml(path)
             yaml_files += found
             if any(file_kind(p) for p in path.rglob("*") if p.is_file()):
                 tables.append(path)
             elif not found:
                 raise BadInput(f"no label files in {path}", "expected .parquet, .csv, .jsonl or TagPack .yaml files")
-        elif is_yaml(path):
+        elif is_yaml(path) and os.path.lexists(path):
             yaml_files.append(path)
         else:
             tables.append(path)

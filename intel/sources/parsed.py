@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import zlib
+from codecs import getincrementaldecoder
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BufferedReader
@@ -74,23 +76,19 @@ def check_utf8(paths: Sequence[Path]) -> None:
 
 
 def _decode_all(file: BufferedReader | gzip.GzipFile, path: Path) -> None:
-    lines = 1
+    lines, decoder = 1, getincrementaldecoder("utf-8")()
     try:
-        rest = b""
         while chunk := file.read(_CHUNK):
-            cut = chunk.rfind(b"\n") + 1
-            piece, rest = (rest + chunk[:cut], chunk[cut:]) if cut else (b"", rest + chunk)
-            piece.decode("utf-8")
-            lines += piece.count(b"\n")
-        piece = rest
-        piece.decode("utf-8")
+            decoder.decode(chunk)
+            lines += chunk.count(b"\n")
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
-        line = lines + piece[: error.start].count(b"\n")
+        line = lines + error.object[: error.start].count(b"\n")
         raise BadInput(
-            f"{path} is not UTF-8 text: line {line} has byte 0x{piece[error.start]:02x}",
+            f"{path} is not UTF-8 text: line {line} has byte 0x{error.object[error.start]:02x}",
             "convert it to UTF-8 first, for example with: iconv -f latin1 -t utf-8",
         ) from error
-    except (EOFError, OSError) as error:
+    except (EOFError, OSError, zlib.error) as error:
         raise BadInput(
             f"{path} cannot be read: {error}", "the file may be truncated; fetch or write it again"
         ) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from intel.sources.files import FILE_COLUMN, ROW_COLUMN, RawTable, expand_paths, open_files
+from intel.sources.files import FILE_COLUMN, ROW_COLUMN, RawTable, expand_paths, name_unreadable, open_files
 from intel.sources.parsed import (
     ROW_ORDER,
     Check,
@@ -40,7 +40,11 @@ def read_prices(con: Connection, paths: Sequence[str | Path], *, source: str | N
     """Read daily prices (date, symbol, usd) into rows of lake.prices; symbols are written in upper case."""
     files = expand_paths(paths)
     check_utf8(files)
-    return merge_parsed([_read_table(con, table, source) for table in open_files(con, files)])
+    parts = []
+    for table in open_files(con, files):
+        with name_unreadable(table):
+            parts.append(_read_table(con, table, source))
+    return merge_parsed(parts)
 
 
 def _read_table(con: Connection, table: RawTable, source: str | None) -> Parsed:

@@ -21,6 +21,7 @@ from intel.sources.files import FILE_COLUMN, ROW_COLUMN
 
 CONTEXT_KEY = "intel"  # in the JSON of `context`: what an export of ours says beside the fields of the format
 MAX_BYTES = 200_000_000  # larger packs are refused, as the format's own tools do
+_DEEPEST = 50  # mappings and lists in one another; a pack has four
 
 _TEXT_COLUMNS = (
     "chain_text", "address_text", "entity", "label", "category_text", "source_ref", "url_text", "licence",
@@ -62,6 +63,7 @@ class _PackLoader(yaml.CSafeLoader):
 
     path: Path
     duplicates: list[tuple[int, str]]
+    is_included: bool
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         """Refuse `<<`; note a repeated key and keep its first value."""
@@ -83,7 +85,9 @@ def _include(loader: _PackLoader, node: yaml.Node) -> Any:
     target = (folder / str(node.value)).resolve()
     if not target.is_relative_to(folder):
         raise BadInput(f"{loader.path} includes {node.value!r}, outside its folder", "put the header beside the pack")
-    return _load_yaml(target, loader.duplicates)
+    if loader.is_included:
+        raise BadInput(f"{loader.path} includes {node.value!r}, and is included itself", "write the header in one file")
+    return _load_yaml(target, loader.duplicates, is_included=True)
 
 
 _PackLoader.add_constructor("!include", _include)
@@ -112,7 +116,27 @@ def read_tagpacks(paths: Sequence[Path], *, source: str | None = None) -> TagPac
     )
 
 
-def _load_yaml(path: Path, duplicates: list[tuple[int, str]]) -> Any:
+def _check_depth(path: Path, text: str) -> None:
+    """Raise BadInput for text nested so deep that building it would end the process: the C library recurses."""
+    depth = 0
+    parser = yaml.CSafeLoader(text)
+    try:
+        while parser.check_event():
+            event = parser.get_event()
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            if depth > _DEEPEST:
+                raise BadInput(
+                    f"{path} is nested deeper than {_DEEPEST} levels",
+                    "a pack is a list of flat mappings",
+                )
+    finally:
+        parser.dispose()
+
+
+def _load_yaml(path: Path, duplicates: list[tuple[int, str]], *, is_included: bool = False) -> Any:
     if not path.is_file():
         raise BadInput(f"no such file: {path}", "check the path")
     if path.stat().st_size > MAX_BYTES:
@@ -123,15 +147,23 @@ def _load_yaml(path: Path, duplicates: list[tuple[int, str]]) -> Any:
         raise BadInput(
             f"{path} is not UTF-8 text: {error.reason} at byte {error.start}", "convert it to UTF-8"
         ) from error
-    loader = _PackLoader(text)
-    loader.path, loader.duplicates = path, duplicates
+    try:
+        _check_depth(path, text)
+        loader = _PackLoader(text)
+    except (yaml.YAMLError, ValueError) as error:
+        raise _refuse(path, error) from error
+    loader.path, loader.duplicates, loader.is_included = path, duplicates, is_included
     try:
         return loader.get_single_data()
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise BadInput(f"{path} is no valid YAML: {reason[:300]}", "check the file with a YAML linter") from error
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        raise _refuse(path, error) from error
     finally:
         loader.dispose()
+
+
+def _refuse(path: Path, error: Exception) -> BadInput:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return BadInput(f"{path} is no valid YAML: {reason[:300]}", "check the file with a YAML linter")
 
 
 def _read_pack(path: Path, source: str | None) -> _Pack:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from intel.sources.chains import is_address_sql, normalise_address_sql, resolve_chains
-from intel.sources.files import FILE_COLUMN, ROW_COLUMN, RawTable, expand_paths, open_files
+from intel.sources.files import FILE_COLUMN, ROW_COLUMN, RawTable, expand_paths, name_unreadable, open_files
 from intel.sources.parsed import (
     ROW_ORDER,
     Check,
@@ -64,7 +64,11 @@ def read_assets(con: Connection, paths: Sequence[str | Path], *, source: str | N
 def _read_contracts(con: Connection, paths: Sequence[str | Path], source: str | None, dataset: str) -> Parsed:
     files = expand_paths(paths)
     check_utf8(files)
-    return merge_parsed([_read_table(con, table, source, dataset) for table in open_files(con, files)])
+    parts = []
+    for table in open_files(con, files):
+        with name_unreadable(table):
+            parts.append(_read_table(con, table, source, dataset))
+    return merge_parsed(parts)
 
 
 def _read_table(con: Connection, table: RawTable, source: str | None, dataset: str) -> Parsed:

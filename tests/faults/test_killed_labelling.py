@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+from collections.abc import Callable
 from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,14 @@ POINTS = [
     ("point", "kept", "ending"), POINTS, ids=[f"{place.__name__}.{name}-{n}" for (place, name, n), *_ in POINTS]
 )
 def test_a_resumed_batch_equals_an_undisturbed_one(
-    context: BaseContext, store: Path, addresses: Path, tmp_path: Path, point: Any, kept: int, ending: str
+    context: BaseContext,
+    store: Path,
+    addresses: Path,
+    tmp_path: Path,
+    tried: Callable[..., None],
+    point: Any,
+    kept: int,
+    ending: str,
 ) -> None:
     whole, out = tmp_path / f"whole.{ending}", tmp_path / f"out.{ending}"
     told: list[int] = []
@@ -87,6 +95,7 @@ def test_a_resumed_batch_equals_an_undisturbed_one(
     done = label_file(store, addresses, out, ORDER, resume=True, tell=lambda done, total, **facts: told.append(done))
     assert done == wanted
     assert out.read_bytes() == whole.read_bytes()
+    tried("kills")
     assert told == ([rows for rows in (4, 8, 12, 16, 20, 21) if rows > kept] or [21])
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["list.txt", whole.name, out.name])
 

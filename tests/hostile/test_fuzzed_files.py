@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from io import BytesIO
@@ -29,6 +30,7 @@ from tests.commands import LABELS, PRICES, TOKENS
 from tests.hostile.inputs import check_refusal, spoiled, values
 from tests.ledger_files import transfer, write_csv, write_jsonl
 
+SOAK = int(os.environ.get("INTEL_SOAK", "").strip() or 1)  # so many times as long; `make soak` sets it
 NOW = datetime.fromisoformat("2024-01-01")
 LEDGER = [{k: v for k, v in transfer(n).items() if v is not None} for n in range(6)]
 PACK = """\
@@ -51,7 +53,7 @@ actors:
     categories: [exchange]
 """
 few = settings(
-    max_examples=40, deadline=None, derandomize=True,
+    max_examples=40 * SOAK, deadline=None, derandomize=SOAK == 1,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip
 

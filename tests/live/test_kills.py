@@ -104,6 +104,7 @@ def test_killed_ingests_lose_and_double_nothing(
     context: BaseContext,
     untroubled: dict[str, Any],
     tmp_path: Path,
+    tried: Callable[..., None],
 ) -> None:
     url, counting = between
     seed = random.randrange(10**6)
@@ -116,6 +117,9 @@ def test_killed_ingests_lose_and_double_nothing(
         process = context.Process(target=ingest, args=(store, url))
         killed += kill_when(phase(store, counting, chance), process, chance)
         check_prefix(store, untroubled, seed)
+        if number % 10 == 0:
+            print(f"ingest from a node, {phase.__name__}: {killed} of {KILLS} kills", flush=True)
+    tried("kills", killed)
     for store in sorted(tmp_path.glob("store*")):
         take(store, url, options=SMALL)
         assert read_visible(store) == untroubled, f"seed {seed}"
@@ -128,7 +132,11 @@ def compact(store: Path) -> None:
 
 @pytest.mark.slow
 def test_killed_compactions_change_nothing(
-    between: tuple[str, Between], context: BaseContext, untroubled: dict[str, Any], tmp_path: Path
+    between: tuple[str, Between],
+    context: BaseContext,
+    untroubled: dict[str, Any],
+    tmp_path: Path,
+    tried: Callable[..., None],
 ) -> None:
     """Killed while it writes, and in turn between the ingests that come after it."""
     chance, killed, number, store, last = random.Random(random.randrange(10**6)), 0, 0, tmp_path / "store", 4
@@ -143,6 +151,9 @@ def test_killed_compactions_change_nothing(
         killed += kill_when(writing(store, between[1], chance), process, chance)
         assert read_visible(store) == before
         last = min(last + 2, BLOCKS)
+        if number % 10 == 0:
+            print(f"compaction: {killed} of {KILLS} kills", flush=True)
+    tried("kills", killed)
     compact_lake(Lake(store))
     take(store, between[0], options=SMALL)
     assert read_visible(store) == untroubled
