@@ -31,7 +31,7 @@ from intel.etl.known import limit_judgements, limit_lake
 from intel.etl.ledger import build_context, build_ledger
 from intel.etl.load import COVERED, load_coverage, load_issues, load_rows
 from intel.etl.stage import count_issues, settle_rows
-from intel.heuristics import RuleReport, flag_hygiene, gather_evidence, type_services
+from intel.heuristics import RuleReport, find_evidence
 from intel.ml.predict import find_model, predict_roles
 from intel.ml.roles import name_model
 from intel.model import DataIssue, RunReport
@@ -42,7 +42,7 @@ from intel.sources.parsed import Parsed, merge_parsed
 from intel.sources.prices import read_prices
 from intel.sources.tokens import read_assets, read_tokens
 from intel.sources.world import WorldSettings, choose_days, generate_world
-from intel.store import Connection, DatabaseError, MemoryExceeded, is_read_error, open_connection
+from intel.store import Connection, DatabaseError, Engine, MemoryExceeded, is_read_error, open_connection
 from intel.store.identity_ledger import no_former_members, read_former_members, record_identities
 from intel.store.lake import Commit, Lake, LakeRun, lake_schema, lock_file
 from intel.store.snapshot import (
@@ -54,6 +54,8 @@ from intel.store.snapshot import (
     publish_build,
     republish_build,
 )
+from intel.store.spark import check_engine
+from intel.store.spark_engine import choose_engine
 from intel.store.workspace import CLAIM_COLUMNS, Workspace
 
 
@@ -287,6 +289,7 @@ def build(
     until they open a new one. Heuristics that failed are named in the manifest's reports. With `known_before` (UTC)
     the build knows only labels recorded and blocks mined before that moment; it is pinned, and never becomes current.
     """
+    check_engine(settings.engine)
     lake = Lake(settings.store)
     commit = lake.source_head()
     if commit is None:
@@ -304,7 +307,7 @@ def build(
     if not full and any(known.build_id == build_id for known in list_builds(settings.store)):
         return republish_build(settings.store, build_id, is_current=known_before is None)
     with open_build(settings.store, build_id, memory=settings.memory, threads=settings.threads) as work:
-        with _name_failures():
+        with _name_failures(), choose_engine(settings, work) as engine:
             _attach_inputs(work.con, lake, commit, private)
             if known_before is None:
                 work.con.register("former_members", read_former_members(settings.store))
@@ -315,7 +318,7 @@ def build(
             build_accounts(work.con)
             build_context(work.con)
             resolve_judgements(work.con, judgements, revision)
-            reports = _form_beliefs(work.con, build_id)
+            reports = _form_beliefs(work.con, build_id, engine)
             write_flow_columns(work.con, work.folder, SPAM_TRANSFER_FLAGS)
             told = [asdict(report) for report in reports]
             told += [asdict(predict_roles(work.con, path))] if with_ml else []  # last: nothing rests on it
@@ -352,7 +355,7 @@ def _name_failures() -> Iterator[None]:
         raise StoreError(f"the build stopped: {str(error).splitlines()[0]}", hint) from error
 
 
-def _form_beliefs(con: Connection, build_id: str) -> list[RuleReport]:
+def _form_beliefs(con: Connection, build_id: str, engine: Engine) -> list[RuleReport]:
     """Labels first, then hygiene and typing, then the heuristics, then who is who."""
     con.execute(
         "create or replace temp view labels_in as "
@@ -361,9 +364,7 @@ def _form_beliefs(con: Connection, build_id: str) -> list[RuleReport]:
     )
     con.execute("create or replace temp view actors_in as from lake_actors")
     resolve_labels(con)
-    flag_hygiene(con)
-    type_services(con)
-    reports = gather_evidence(con)
+    reports = find_evidence(con, engine)
     build_clusters(con)
     settle_identities(con, build_id)
     attribute_addresses(con)

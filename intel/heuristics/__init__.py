@@ -41,7 +41,8 @@ from intel.heuristics.sybil_group import HEURISTIC as SYBIL_GROUP
 from intel.heuristics.verified_name import HEURISTIC as VERIFIED_NAME
 from intel.heuristics.wallet_expansion import HEURISTIC as WALLET_EXPANSION
 from intel.heuristics.wash_trade import HEURISTIC as WASH_TRADE
-from intel.store import Connection
+from intel.store import Connection, Engine
+from intel.store.spark_engine import SparkEngine
 
 # Rules that name deposit addresses run before the one that reads who uses them; ACTIVITY_RHYTHM and GAS_HABIT last,
 # for they speak only of pairs that a rule above proposes.
@@ -84,7 +85,7 @@ ALL: list[Heuristic] = [
 ]
 
 
-def gather_evidence(con: Connection, settings: EvidenceSettings | None = None) -> list[RuleReport]:
+def gather_evidence(con: Engine, settings: EvidenceSettings | None = None) -> list[RuleReport]:
     """Run every heuristic in ALL, in order, and fill beliefs.evidence; one report per rule.
 
     Reads facts, and the labels, anchors, flags and services in beliefs, all filled before.
@@ -92,11 +93,36 @@ def gather_evidence(con: Connection, settings: EvidenceSettings | None = None) -
     return run_rules(con, ALL, settings or EvidenceSettings())
 
 
+# What the steps below read, and what they fill.
+_READ = (
+    "facts.addresses", "facts.assets", "facts.transfers", "facts.postings", "facts.address_assets",
+    "facts.address_stats", "facts.edges", "facts.events", "facts.transactions", "facts.coverage", "beliefs.labels",
+    "beliefs.entities", "beliefs.anchors", "beliefs.listings",
+)  # fmt: skip
+_FILLED = ("beliefs.asset_flags", "beliefs.transfer_flags", "beliefs.services", "beliefs.weights", "beliefs.evidence")
+
+
+def find_evidence(con: Connection, engine: Engine) -> list[RuleReport]:
+    """Run hygiene, typing of services and every heuristic on `engine`; what they find stands in `con` at the end.
+
+    `engine` is the connection itself, or a cluster: then what the rules read is copied there and their findings back.
+    """
+    if isinstance(engine, SparkEngine):
+        engine.take(con, *_READ)
+    flag_hygiene(engine)
+    type_services(engine)
+    reports = gather_evidence(engine)
+    if isinstance(engine, SparkEngine):
+        engine.give(con, *_FILLED)
+    return reports
+
+
 __all__ = [
     "ALL",
     "EvidenceSettings",
     "Heuristic",
     "RuleReport",
+    "find_evidence",
     "flag_hygiene",
     "gather_evidence",
     "type_services",

@@ -1,5 +1,5 @@
 """Where is everything kept? Lake, snapshots, workspace, and the one reader over them."""
 
-from intel.store.connection import Connection, DatabaseError, MemoryExceeded, is_read_error, open_connection
+from intel.store.connection import Connection, DatabaseError, Engine, MemoryExceeded, is_read_error, open_connection
 
-__all__ = ["Connection", "DatabaseError", "MemoryExceeded", "is_read_error", "open_connection"]
+__all__ = ["Connection", "DatabaseError", "Engine", "MemoryExceeded", "is_read_error", "open_connection"]
