@@ -1,18 +1,20 @@
 """How does a Spark cluster run the statements of a build, written for DuckDB, one after the other?
 
-A table is Parquet in a folder that driver and workers see under one path; a view is a name for a query. So the driver's
-DuckDB reads what the cluster wrote, and the cluster what the driver hands it.
+A table is Parquet in a folder that driver and workers see under one path: so the driver's DuckDB reads what the cluster
+wrote, and the cluster what the driver hands it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -30,50 +32,60 @@ from intel.store.spark import can_work, check_engine, failures, name_failure, op
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-T = TypeVar("T")
 Row = tuple[Any, ...]
-_INDEX = "row_index"
-_SPLIT_BYTES = 64_000_000  # of input for each part of a shuffle
 
 
 class SparkAnswer:
-    """What a statement returns; the rows of a query are fetched when they are asked for."""
+    """What a statement returned."""
 
-    def __init__(self, fetch: Callable[[], list[Row]]) -> None:
-        self._fetch = fetch
+    def __init__(self, rows: Sequence[Row] = ()) -> None:
+        self._rows = list(rows)
 
     def fetchall(self) -> list[Row]:
         """Return all rows."""
-        return self._fetch()
+        return self._rows
 
     def fetchone(self) -> Row | None:
         """Return the first row, or None."""
-        return next(iter(self._fetch()), None)
+        return self._rows[0] if self._rows else None
+
+
+@dataclass
+class _View:
+    query: exp.Expr
+    read: dict[str, int] = field(default_factory=dict)  # the versions of the tables that it was last made from
 
 
 class SparkEngine:
-    """Runs what a build asks of an engine: create table/view as, insert into, delete, drop, and queries.
+    """Runs what the rules of a build ask for: create table or view as, insert into, delete from, drop, and queries.
 
-    Tables of facts and beliefs have the columns of schema.sql and begin empty. Statements that Spark refuses raise
-    StoreError; a cluster that is gone raises EngineLost.
+    Tables of facts and beliefs have the columns of schema.sql and begin empty. A statement that Spark refuses raises
+    StoreError; a cluster that is gone raises EngineLost. Spark would work out a view, and a part of a query (`with`),
+    again for each place that reads it, in the largest rules a hundred times: a view is a table here, made when it is
+    first read and again when what it reads has grown, and a part with two readers is kept while its query runs.
     """
 
     def __init__(self, session: SparkSession, folder: Path) -> None:
         self._session = session
         self._folder = folder.absolute()
         self._parts: dict[str, list[Path]] = {}  # of each table: the folders or files that hold its rows
+        self._versions: Counter[str] = Counter()
+        self._views: dict[str, _View] = {}
+        self._kept: list[DataFrame] = []
         self._made = 0
         for name in _layer_columns():
             self._empty(name)
 
     def execute(self, query: str, parameters: object = None) -> SparkAnswer:
-        """Run statements; `parameters` are named. Returns what DuckDB would of the last: rows, or how many came in."""
+        """Run a statement; `parameters` are named. Returns what DuckDB would: its rows, or how many were inserted."""
         given = {str(name): value for name, value in (parameters if isinstance(parameters, Mapping) else {}).items()}
-        answer = SparkAnswer(list)
-        for tree in filter(None, sqlglot.parse(query, read="duckdb")):
+        tree = sqlglot.parse_one(query, read="duckdb")
+        try:
             with _name_failures(self._session):
-                answer = self._dispatch(tree, given)
-        return answer
+                return self._dispatch(tree, given)
+        finally:
+            while self._kept:
+                self._kept.pop().unpersist()
 
     def register(self, view_name: str, python_object: object) -> None:
         """Make an Arrow table readable under a name, as a DuckDB connection does."""
@@ -86,14 +98,8 @@ class SparkEngine:
     def unregister(self, view_name: str) -> None:
         """Forget a name."""
         self._session.catalog.dropTempView(view_name)
-
-    def read_files(self, view_name: str, files: Sequence[str], columns: Mapping[str, str]) -> None:
-        """Make Parquet files readable under a name; `columns` are their DuckDB types."""
-        schema = ", ".join(f"`{name}` {_spark_type(kind)}" for name, kind in columns.items())
-        with _name_failures(self._session):
-            reader = self._session.read.schema(schema)
-            frame = reader.parquet(*files) if files else self._session.createDataFrame([], schema)
-            frame.createOrReplaceTempView(view_name)
+        self._parts.pop(view_name, None)
+        self._views.pop(view_name, None)
 
     def take(self, con: Connection, *tables: str) -> None:
         """Copy tables of DuckDB (facts.transfers, ...) to where the cluster reads them."""
@@ -106,14 +112,13 @@ class SparkEngine:
     def give(self, con: Connection, *tables: str) -> None:
         """Add the rows of tables that statements filled here to the tables of the same names in DuckDB, in order."""
         for table in tables:
-            files = [str(file) for part in self._parts.get(table.replace(".", "_"), []) for file in _list_files(part)]
+            files = [str(file) for part in self._parts[table.replace(".", "_")] for file in _list_files(part)]
             if files:
                 con.execute(f"insert into {table} by name select * from read_parquet($files)", {"files": files})
 
     def _dispatch(self, tree: exp.Expr, given: dict[str, Any]) -> SparkAnswer:
         if isinstance(tree, exp.Create) and tree.kind == "VIEW":
-            # As text: a view over a table that grows, such as the evidence, is to read what is there by then.
-            self._session.sql(f"create or replace temporary view {tree.this.name} as {write_spark(tree.expression)}")
+            self._views[tree.this.name] = _View(tree.expression)
         elif isinstance(tree, exp.Create):
             self._parts[tree.this.name] = []
             self._write(tree.this.name, self._run(tree.expression, given))
@@ -122,118 +127,97 @@ class SparkEngine:
         elif isinstance(tree, exp.Drop):
             for table in tree.args["tables"]:
                 self.unregister(table.name)
-                self._parts.pop(table.name, None)
         elif isinstance(tree, exp.Delete) and tree.args.get("where") is None:
-            self._empty(_name_view(tree.this))
-        elif isinstance(tree, exp.Update):
-            self._update(tree, given)
+            self._empty(_name_table(tree.this))
         elif isinstance(tree, exp.Query):
-            frame = self._run(tree, given)
-            return SparkAnswer(lambda: self._collect(frame))
+            return SparkAnswer([tuple(row) for row in self._run(tree, given).collect()])
         else:
             raise StoreError(f"no statement for Spark: {tree.sql(dialect='duckdb')[:200]}")
-        return SparkAnswer(list)
-
-    def _collect(self, frame: DataFrame) -> list[Row]:
-        with _name_failures(self._session):
-            return [tuple(row) for row in frame.collect()]
+        return SparkAnswer()
 
     def _run(self, tree: exp.Expr, given: dict[str, Any]) -> DataFrame:
-        number = _find_numbering(tree)
-        if number is not None:
-            self._number_rows(number, given)
+        for table in list(tree.find_all(exp.Table)):
+            self._refresh(_name_table(table))
+        for clause in list(tree.find_all(exp.With)):
+            self._keep_shared(clause, given)
         return self._query(tree, given)
 
+    def _refresh(self, name: str) -> None:
+        """Make the table of a view, unless it stands as it would be made now."""
+        if name not in self._views:
+            return
+        view = self._views[name]
+        sources = {_name_table(table) for table in view.query.find_all(exp.Table)}
+        for source in sorted(sources):
+            self._refresh(source)
+        versions = {source: self._versions[source] for source in sources}
+        if view.read != versions or name not in self._parts:
+            self._parts[name] = []
+            self._write(name, self._run(view.query.copy(), {}))
+            view.read = versions
+
+    def _keep_shared(self, clause: exp.With, given: dict[str, Any]) -> None:
+        """Keep the parts of a `with` clause that are read at two places or more, and take them out of it."""
+        query = clause.parent
+        assert query is not None
+        for part in list(clause.expressions):
+            readers = [one for one in query.find_all(exp.Table) if one.name == part.alias and not one.db]
+            if len(readers) < 2 or part.this.find(exp.With):
+                continue
+            before = clause.expressions[: clause.expressions.index(part)]
+            inner = part.this.copy()
+            inner.set("with_", exp.With(expressions=[one.copy() for one in before]) if before else None)
+            frame = self._query(inner, given).persist()
+            self._kept.append(frame)
+            name = f"shared_{self._next()}"
+            frame.createOrReplaceTempView(name)
+            for reader in readers:
+                reader.set("alias", exp.TableAlias(this=exp.to_identifier(reader.alias_or_name)))
+                reader.set("this", exp.to_identifier(name))
+            part.pop()
+        if not clause.expressions:
+            clause.pop()
+
     def _query(self, tree: exp.Expr, given: dict[str, Any]) -> DataFrame:
-        used = {node.name for node in tree.find_all(exp.Placeholder, exp.Parameter)}
-        moments = {name for name in used if isinstance(given.get(name), datetime)}
-        for node in list(tree.find_all(exp.Placeholder, exp.Parameter)):
-            if node.name in moments:  # a Python datetime would pass through the time zone of this machine
-                node.replace(exp.cast(node.copy(), "timestamp", dialect="duckdb"))
-        args = {name: given[name].isoformat(sep=" ") if name in moments else given[name] for name in used}
+        marks = list(tree.find_all(exp.Placeholder, exp.Parameter))
+        args = {mark.name: given[mark.name] for mark in marks}
+        for mark in marks:
+            if isinstance(moment := given[mark.name], datetime):  # else it would pass through this machine's time zone
+                args[mark.name] = moment.isoformat(sep=" ")
+                mark.replace(exp.cast(mark.copy(), "timestamp", dialect="duckdb"))
         return self._session.sql(write_spark(tree), args=args)
 
-    def _number_rows(self, window: exp.Window, given: dict[str, Any]) -> None:
-        """Number rows in order without bringing them to one worker: `row_number() over (order by ...)` of all rows."""
-        select = window.find_ancestor(exp.Select)
-        assert isinstance(select, exp.Select)
-        order = window.args.get("order")
-        kept = [one for one in select.expressions if window not in one.walk()]
-        inner = select.copy()
-        inner.set(
-            "expressions",
-            [
-                *(
-                    one.copy() if one.is_star else exp.alias_(one.unalias().copy(), f"c{n}")
-                    for n, one in enumerate(kept)
-                ),
-                *(exp.alias_(key.this.copy(), f"k{n}") for n, key in enumerate(order.expressions if order else [])),
-            ],
-        )
-        if order is not None:
-            inner.set("order", None)
-            inner = exp.select("*").from_(inner.subquery("t"))
-            keys = [key.copy() for key in order.expressions]
-            for n, key in enumerate(keys):
-                key.set("this", exp.column(f"k{n}"))
-            inner.set("order", exp.Order(expressions=keys))
-        name = f"numbered_{self._next()}"
-        self._query(inner, given).zipWithIndex(_INDEX).createOrReplaceTempView(name)
-        window.replace(exp.paren(exp.column(_INDEX) + 1))
-        for n, one in enumerate(kept):
-            one.replace(
-                exp.Star(except_=[exp.to_identifier(_INDEX)])
-                if one.is_star
-                else exp.alias_(exp.column(f"c{n}"), one.alias_or_name or f"c{n}")
-            )
-        for part in ("from_", "joins", "where", "group", "having", "order", "laterals"):
-            select.set(part, None)
-        select.set("from_", exp.From(this=exp.to_table(name)))
-
     def _insert(self, tree: exp.Insert, given: dict[str, Any]) -> SparkAnswer:
-        name = _name_view(tree.this)
-        columns = _layer_columns().get(name)
+        name = _name_table(tree.this)
         frame = self._run(tree.expression, given)
-        if columns is None:
-            columns = dict(self._session.table(name).dtypes)
-        if tree.args.get("by_name"):
-            told = [f"cast({f'`{c}`' if c in frame.columns else 'null'} as {t}) as `{c}`" for c, t in columns.items()]
-        else:
-            frame = frame.toDF(*columns)
-            told = [f"cast(`{column}` as {kind}) as `{column}`" for column, kind in columns.items()]
-        rows = self._write(name, frame.selectExpr(*told))
-        return SparkAnswer(lambda: [(rows,)])
+        if not tree.args.get("by_name"):
+            raise StoreError(f"no statement for Spark: insert into {name} without `by name`")
+        told = [
+            f"cast({f'`{column}`' if column in frame.columns else 'null'} as {kind}) as `{column}`"
+            for column, kind in _layer_columns()[name].items()
+        ]
+        return SparkAnswer([(self._write(name, frame.selectExpr(*told)),)])
 
     def _empty(self, name: str) -> None:
         columns = ", ".join(f"cast(null as {kind}) as `{column}`" for column, kind in _layer_columns()[name].items())
         self._session.sql(f"select {columns} where false").createOrReplaceTempView(name)
         self._parts[name] = []
-
-    def _update(self, tree: exp.Update, given: dict[str, Any]) -> None:
-        """Write a table anew: rows in which the condition holds get the new values."""
-        name, where = _name_view(tree.this), tree.args["where"].this
-        new = {one.this.name: exp.Case().when(where.copy(), one.expression).else_(one.this) for one in tree.expressions}
-        columns = [
-            exp.alias_(new.get(column, exp.column(column)), column) for column in self._session.table(name).columns
-        ]
-        frame = self._query(exp.select(*columns).from_(name), given)
-        self._parts[name] = []
-        self._write(name, frame)
+        self._versions[name] += 1
 
     def _write(self, name: str, frame: DataFrame) -> int:
         """Add rows to a table and return how many there were."""
         part = self._name_part(name)
         frame.write.parquet(str(part))
         rows = sum(int(pq.read_metadata(file).num_rows) for file in _list_files(part))
-        parts = self._parts.get(name, [])
-        if rows or not parts:
-            self._read_parts(name, [*parts, part], frame)
+        if rows or not self._parts[name]:
+            self._read_parts(name, [*self._parts[name], part], frame)
         return rows
 
     def _read_parts(self, name: str, parts: list[Path], frame: DataFrame | None = None) -> None:
         reader = self._session.read.schema(frame.schema) if frame is not None else self._session.read
         reader.parquet(*map(str, parts)).createOrReplaceTempView(name)
         self._parts[name] = parts
+        self._versions[name] += 1
 
     def _next(self) -> int:
         self._made += 1
@@ -267,19 +251,12 @@ def _share_memory(settings: Settings) -> str:
     return f"{max(512, int(float(told[1]) * scale / 2))}m"
 
 
-def _name_view(table: exp.Expr) -> str:
+def _name_table(table: exp.Expr) -> str:
     return "_".join(part.name for part in table.parts) if isinstance(table, exp.Table) else table.name
 
 
 def _list_files(part: Path) -> list[Path]:
     return sorted(part.glob("part-*.parquet")) if part.is_dir() else [part]
-
-
-def _find_numbering(tree: exp.Expr) -> exp.Window | None:
-    return next(
-        (w for w in tree.find_all(exp.Window) if isinstance(w.this, exp.RowNumber) and not w.args.get("partition_by")),
-        None,
-    )
 
 
 @cache
