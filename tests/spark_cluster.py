@@ -14,13 +14,17 @@ from importlib.util import find_spec
 from pathlib import Path
 
 START_SECONDS = 90.0
-# Java compiles lightly, for each process lives for a minute only; rows are few, so neither is any query compiled.
+# Each process lives for a minute and the rows are few: what pays off later (optimising compilers, plans that adapt, and
+# their pictures for the web page) costs more here than the work itself.
 JAVA = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=128m -XX:+UseSerialGC"
 DEFAULTS = {
     "spark.driver.extraJavaOptions": JAVA,
     "spark.executor.extraJavaOptions": JAVA,
     "spark.executor.memory": "600m",
     "spark.sql.shuffle.partitions": "2",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.ui.explainMode": "simple",
+    "spark.sql.maxPlanStringLength": "100",
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
 }

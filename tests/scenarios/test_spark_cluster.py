@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,14 +12,11 @@ from typing import Any
 import pytest
 
 from intel.config import Settings
-from intel.errors import UsageError
 from intel.pipeline import make_demo
 from intel.store.reader import Reader
 from intel.store.snapshot import current_build
-from intel.store.spark import check_engine
-from tests.commands import run, succeed
 from tests.parts import require_part
-from tests.spark_cluster import Cluster, start_cluster, write_configuration
+from tests.spark_cluster import Cluster, start_cluster
 
 TRANSFERS = 20_000
 # What rules say, and what follows from it: without the ids of a build, whatever the order of its rows.
@@ -85,11 +80,7 @@ def read_sorted(store: Path, query: str) -> list[tuple[Any, ...]]:
 @pytest.mark.slow
 def test_a_cluster_finds_what_duckdb_finds(ledger: Path, cluster: Cluster, tmp_path: Path) -> None:
     store = tmp_path / "store"
-    for part in ("lake", "workspace.db"):
-        if (ledger / part).is_dir():
-            shutil.copytree(ledger / part, store / part)
-    for file in ledger.glob("workspace*"):
-        shutil.copy(file, store / file.name)
+    shutil.copytree(ledger, store, ignore=shutil.ignore_patterns("snapshots", "current", "*.lock"))
     answer = build(store, cluster.url, cluster.environment)
     assert answer.returncode == 0, answer.stderr
     assert "Traceback" not in answer.stderr
