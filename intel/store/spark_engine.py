@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 Row = tuple[Any, ...]
+_SPLIT_BYTES = 64_000_000  # of what the driver handed over, for each part of a shuffle
 
 
 class SparkAnswer:
@@ -109,6 +110,10 @@ class SparkEngine:
             path = self._name_part(name).with_suffix(".parquet")
             con.execute(f"copy (from {table}) to '{str(path).replace(chr(39), chr(39) * 2)}' (format parquet)")
             self._read_parts(name, [path])
+        # 200 parts, Spark's own choice, are too many for a test and far too few for a chain.
+        taken = sum(file.stat().st_size for file in self._folder.glob("*.parquet"))
+        parts = max(2 * self._session.sparkContext.defaultParallelism, taken // _SPLIT_BYTES)
+        self._session.conf.set("spark.sql.shuffle.partitions", str(parts))
 
     def give(self, con: Connection, *tables: str) -> None:
         """Add the rows of tables that statements filled here to the tables of the same names in DuckDB, in order."""

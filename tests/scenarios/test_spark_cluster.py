@@ -26,14 +26,17 @@ COMPARED = {
         left join facts.addresses l on l.address_id = e.left_id left join facts.addresses r on r.address_id = e.right_id
     """,
     "clusters": """
-        select c.* exclude (address_id), a.chain, a.address from beliefs.clusters c join facts.addresses a using (address_id)
+        select c.* exclude (address_id), a.chain, a.address
+        from beliefs.clusters c join facts.addresses a using (address_id)
     """,
     "attributions": "select * exclude (address_id) from beliefs.attributions",
     "services": """
-        select s.* exclude (address_id), a.chain, a.address from beliefs.services s join facts.addresses a using (address_id)
+        select s.* exclude (address_id), a.chain, a.address
+        from beliefs.services s join facts.addresses a using (address_id)
     """,
     "asset_flags": """
-        select f.flag, f.reason, a.chain, a.token, a.token_id from beliefs.asset_flags f join facts.assets a using (asset_id)
+        select f.flag, f.reason, a.chain, a.token, a.token_id
+        from beliefs.asset_flags f join facts.assets a using (asset_id)
     """,
     "transfer_flags": """
         select f.flag, t.chain, t.tx_hash, t.kind, t.position, t.sub_position
@@ -41,7 +44,8 @@ COMPARED = {
     """,
     "weights": "from beliefs.weights",
     "roles": """
-        select r.* exclude (address_id), a.chain, a.address from beliefs.roles r join facts.addresses a using (address_id)
+        select r.* exclude (address_id), a.chain, a.address
+        from beliefs.roles r join facts.addresses a using (address_id)
     """,
     "entity_days": """
         select d.* exclude (asset_id), a.chain, a.token from beliefs.entity_days d join facts.assets a using (asset_id)
