@@ -72,7 +72,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def build(store: Path, engine: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """Run the command in a process of its own, as a user does: Java ends with it."""
     command = [sys.executable, "-m", "intel", "build", "--engine", engine, "--memory", "2GB", "--store", str(store)]
-    return subprocess.run(command, env=dict(environment), capture_output=True, text=True, timeout=600, check=False)
+    return subprocess.run(command, env=dict(environment), capture_output=True, text=True, timeout=1500, check=False)
 
 
 def read_sorted(store: Path, query: str) -> list[tuple[Any, ...]]:
