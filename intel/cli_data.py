@@ -87,7 +87,7 @@ def add_prices(
 @app.command()
 def build(
     ml: o.Ml = True, full: o.Full = False, as_known_on: o.AsKnownOn = None, memory: o.Memory = None,
-    keep_going: o.KeepGoing = False, progress: o.Progress = "plain", store: o.Store = None,
+    engine: o.Engine = None, keep_going: o.KeepGoing = False, progress: o.Progress = "plain", store: o.Store = None,
 ) -> None:  # fmt: skip
     """Make a new snapshot from lake and workspace, and make it current; one of a past date is pinned instead."""
     from intel import pipeline
@@ -97,7 +97,9 @@ def build(
     before = parse_window(until=as_known_on).until
 
     with Talk(progress).step("build"):
-        manifest = pipeline.build(settle(store, memory=memory), with_ml=ml, full=full, known_before=before)
+        manifest = pipeline.build(
+            settle(store, memory=memory, engine=engine), with_ml=ml, full=full, known_before=before
+        )
     show(render_build(manifest.build_id, manifest.reports))
     failed = [str(report["name"]) for report in manifest.reports if report["failed"]]
     if failed and not keep_going:

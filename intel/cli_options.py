@@ -55,6 +55,13 @@ VerifiedAddresses = Annotated[
 Ml = Annotated[bool, Option("--ml/--no-ml", help="Train and apply the models too.")]
 Full = Annotated[bool, Option("--full", help="Build even where nothing has changed.")]
 Memory = Annotated[str | None, Option(metavar="SIZE", help="Bound of memory, such as 8GB.")]
+Engine = Annotated[
+    str | None,
+    Option(
+        metavar="ENGINE",
+        help="What runs the rules: duckdb, spark://HOST:PORT or local[N]; if not given INTEL_ENGINE or duckdb.",
+    ),
+]
 AsKnownOn = Annotated[
     str | None,
     Option("--as-known-on", metavar="DATE", help="With what was recorded and mined up to the end of this day alone."),

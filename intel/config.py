@@ -21,6 +21,7 @@ class Settings:
     data_mirror: Path | None = None  # INTEL_DATA_MIRROR: a local copy of the public data sets
     memory: str = "8GB"  # INTEL_MEMORY: bound of ingest and build
     threads: int = 2  # INTEL_THREADS
+    engine: str = "duckdb"  # INTEL_ENGINE: what runs the rules of a build, DuckDB or the URL of a Spark master
     required_parts: frozenset[str] = frozenset()  # INTEL_REQUIRE: test parts that must not be skipped
     neo4j_user: str = ""  # NEO4J_USER
     neo4j_password: str = field(default="", repr=False)  # NEO4J_PASSWORD: read here, shown nowhere
@@ -41,6 +42,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         data_mirror=Path(mirror).expanduser() if mirror else None,
         memory=environment.get("INTEL_MEMORY", "").strip() or "8GB",
         threads=_read_count("INTEL_THREADS", environment) or os.cpu_count() or 2,
+        engine=environment.get("INTEL_ENGINE", "").strip() or "duckdb",
         required_parts=frozenset(part.strip() for part in parts if part.strip()),
         neo4j_user=environment.get("NEO4J_USER", "").strip(),
         neo4j_password=environment.get("NEO4J_PASSWORD", ""),

@@ -59,6 +59,10 @@ class StoreBusy(StoreError):
     """Another process is writing to the store: the same act works once it has finished."""
 
 
+class EngineLost(StoreError):
+    """The engine that a build runs on went away: nothing of this build can be finished."""
+
+
 class NoSnapshot(StoreError):
     """The store holds no finished build yet."""
 

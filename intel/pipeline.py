@@ -28,7 +28,7 @@ from intel.etl.known import limit_judgements, limit_lake
 from intel.etl.ledger import build_context, build_ledger
 from intel.etl.load import COVERED, load_coverage, load_issues, load_rows
 from intel.etl.stage import count_issues, settle_rows
-from intel.heuristics import flag_hygiene, gather_evidence, type_services
+from intel.heuristics import flag_hygiene, gather_evidence, run_on, type_services
 from intel.ml.predict import find_model, predict_roles
 from intel.ml.roles import name_model
 from intel.model import DataIssue, RunReport
@@ -40,7 +40,7 @@ from intel.sources.parsed import Parsed, merge_parsed
 from intel.sources.prices import read_prices
 from intel.sources.tokens import read_assets, read_tokens
 from intel.sources.world import WorldSettings, choose_days, generate_world
-from intel.store import Connection, name_failures, open_connection
+from intel.store import Connection, Engine, name_failures, open_connection
 from intel.store.identity_ledger import no_former_members, read_former_members, record_identities
 from intel.store.lake import Commit, Lake, LakeRun, lake_schema, lock_file
 from intel.store.snapshot import (
@@ -52,6 +52,8 @@ from intel.store.snapshot import (
     publish_build,
     republish_build,
 )
+from intel.store.spark import check_engine
+from intel.store.spark_engine import choose_engine
 from intel.store.workspace import CLAIM_COLUMNS, Workspace
 
 
@@ -269,6 +271,7 @@ def build(
     `known_before` (UTC) the build knows only labels recorded and blocks mined before that moment; it is pinned, and
     never becomes current.
     """
+    check_engine(settings.engine)
     lake = Lake(settings.store)
     commit = lake.source_head()
     if commit is None:
@@ -288,6 +291,7 @@ def build(
     with (
         name_failures("the build", "the build of before stays current"),
         open_build(settings.store, build_id, memory=settings.memory, threads=settings.threads) as work,
+        choose_engine(settings, work) as engine,
     ):
         _attach_inputs(work.con, lake, commit, private)
         if known_before is None:
@@ -299,9 +303,9 @@ def build(
         given |= {"code": code_version()}
         parts = Parts(lake, commit, work, given, full=full)
         parts.make("facts", _lay_facts)
-        parts.make("hygiene", flag_hygiene)
-        parts.make("labels", _read_labels)
-        told = parts.make("evidence", gather_evidence)
+        parts.make("hygiene", lambda con: run_on(engine, con, flag_hygiene))
+        parts.make("labels", lambda con: _read_labels(con, engine))
+        told = parts.make("evidence", lambda con: run_on(engine, con, gather_evidence))
         resolve_judgements(work.con, judgements, revision)
         _form_beliefs(work.con, build_id)
         parts.make("flows", lambda con: write_flow_columns(con, work.folder, SPAM_TRANSFER_FLAGS))
@@ -336,7 +340,7 @@ def _lay_facts(con: Connection) -> None:
     build_context(con)
 
 
-def _read_labels(con: Connection) -> None:
+def _read_labels(con: Connection, engine: Engine) -> None:
     """Say whom the labels name, and which addresses serve many."""
     con.execute(
         "create or replace temp view labels_in as "
@@ -345,7 +349,7 @@ def _read_labels(con: Connection) -> None:
     )
     con.execute("create or replace temp view actors_in as from lake_actors")
     resolve_labels(con)
-    type_services(con)
+    run_on(engine, con, type_services)
     con.execute("drop view labels_in")
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 from intel.heuristics.account_owner import HEURISTIC as ACCOUNT_OWNER
 from intel.heuristics.activity_rhythm import HEURISTIC as ACTIVITY_RHYTHM
 from intel.heuristics.airdrop_collector import HEURISTIC as AIRDROP_COLLECTOR
@@ -41,7 +44,10 @@ from intel.heuristics.sybil_group import HEURISTIC as SYBIL_GROUP
 from intel.heuristics.verified_name import HEURISTIC as VERIFIED_NAME
 from intel.heuristics.wallet_expansion import HEURISTIC as WALLET_EXPANSION
 from intel.heuristics.wash_trade import HEURISTIC as WASH_TRADE
-from intel.store import Connection
+from intel.store import Connection, Engine
+from intel.store.spark_engine import SparkEngine
+
+T = TypeVar("T")
 
 # Rules that name deposit addresses run before the one that reads who uses them; ACTIVITY_RHYTHM and GAS_HABIT last,
 # for they speak only of pairs that a rule above proposes.
@@ -84,12 +90,41 @@ ALL: list[Heuristic] = [
 ]
 
 
-def gather_evidence(con: Connection, settings: EvidenceSettings | None = None) -> list[RuleReport]:
+def gather_evidence(con: Engine, settings: EvidenceSettings | None = None) -> list[RuleReport]:
     """Run every heuristic in ALL, in order, and fill beliefs.evidence; one report per rule.
 
     Reads facts, and the labels, anchors, flags and services in beliefs, all filled before.
     """
     return run_rules(con, ALL, settings or EvidenceSettings())
+
+
+_FACTS = (
+    "facts.addresses", "facts.assets", "facts.transfers", "facts.postings", "facts.address_assets",
+    "facts.address_stats", "facts.edges", "facts.events", "facts.transactions", "facts.coverage",
+)  # fmt: skip
+_BELIEFS = (
+    "beliefs.labels", "beliefs.entities", "beliefs.anchors", "beliefs.listings", "beliefs.asset_flags",
+    "beliefs.transfer_flags", "beliefs.services",
+)  # fmt: skip
+_FILLS: dict[Callable[..., Any], tuple[str, ...]] = {
+    flag_hygiene: ("beliefs.asset_flags", "beliefs.transfer_flags"),
+    type_services: ("beliefs.services",),
+    gather_evidence: ("beliefs.weights", "beliefs.evidence"),
+}
+
+
+def run_on(engine: Engine, con: Connection, step: Callable[[Engine], T]) -> T:
+    """Run flag_hygiene, type_services or gather_evidence on `engine`; what it finds stands in `con` at the end.
+
+    `engine` is the connection itself, or a cluster: then what the step reads is copied there and its findings back.
+    """
+    if not isinstance(engine, SparkEngine):
+        return step(engine)
+    filled = _FILLS[step]
+    engine.take(con, *_FACTS, *(table for table in _BELIEFS if table not in filled))
+    answer = step(engine)
+    engine.give(con, *filled)
+    return answer
 
 
 __all__ = [
@@ -99,5 +134,6 @@ __all__ = [
     "RuleReport",
     "flag_hygiene",
     "gather_evidence",
+    "run_on",
     "type_services",
 ]

@@ -1,4 +1,4 @@
-"""How does a rule read on Spark, and does it keep to what both engines agree on?"""
+"""Does the SQL of a rule keep to what DuckDB and Spark agree on?"""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import sqlglot
 from sqlglot import exp
 
-_LAYERS = ("facts", "beliefs")
 _UNSAFE_FUNCTIONS = ("hash", "approx", "reservoir", "histogram", "mode", "median", "quantile")
 _UNSAFE_NODES = (
     exp.First, exp.Last, exp.AnyValue, exp.ArgMin, exp.ArgMax, exp.ApproxDistinct, exp.ApproxQuantile, exp.Median,
@@ -15,16 +14,6 @@ _UNSAFE_NODES = (
 )  # fmt: skip
 _FLOATS = {exp.DataType.Type.DOUBLE, exp.DataType.Type.FLOAT}
 _HUGE = {exp.DataType.Type.INT128, exp.DataType.Type.UINT128}
-
-
-def to_spark(sql: str) -> str:
-    """Translate rule SQL: facts.postings becomes the view facts_postings, $name the named parameter :name."""
-    tree = sqlglot.parse_one(sql, read="duckdb")
-    for table in tree.find_all(exp.Table):
-        if table.db in _LAYERS:
-            table.set("this", exp.to_identifier(f"{table.db}_{table.name}"))
-            table.set("db", None)
-    return tree.sql(dialect="spark")
 
 
 def read_parameters(sql: str) -> set[str]:

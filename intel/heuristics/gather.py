@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from intel.errors import IntelError
+from intel.errors import EngineLost, IntelError
 from intel.heuristics.base import RESULT_COLUMNS, EvidenceSettings, Heuristic, RuleReport, Value
 from intel.heuristics.inputs import create_inputs
 from intel.heuristics.requirements import REQUIREMENTS
 from intel.heuristics.weights import Weight, load_weights, record_weights
-from intel.store import Connection, DatabaseError, is_machine_error
+from intel.store import DatabaseError, Engine, is_machine_error
 
 _INSERT = """
 insert into beliefs.evidence by name
@@ -19,7 +19,7 @@ from ({sql}) found
 """
 
 
-def run_rules(con: Connection, rules: Sequence[Heuristic], settings: EvidenceSettings) -> list[RuleReport]:
+def run_rules(con: Engine, rules: Sequence[Heuristic], settings: EvidenceSettings) -> list[RuleReport]:
     """Run `rules` in order and insert what each finds into beliefs.evidence.
 
     A rule that fails leaves no rows, is reported with its error, and does not stop the others; a lack of memory or
@@ -30,7 +30,7 @@ def run_rules(con: Connection, rules: Sequence[Heuristic], settings: EvidenceSet
     return [run_rule(con, rule, settings) for rule in rules if settings.runs(rule)]
 
 
-def run_rule(con: Connection, rule: Heuristic, settings: EvidenceSettings) -> RuleReport:
+def run_rule(con: Engine, rule: Heuristic, settings: EvidenceSettings) -> RuleReport:
     """Run one rule; its inputs must have been created on this connection."""
     started = time.monotonic()
     try:
@@ -38,6 +38,8 @@ def run_rule(con: Connection, rule: Heuristic, settings: EvidenceSettings) -> Ru
         if missing:
             return RuleReport(rule.name, 0, time.monotonic() - started, f"no input: {missing}")
         rows = _insert_evidence(con, rule, settings)
+    except EngineLost:
+        raise
     except (IntelError, DatabaseError) as error:
         if isinstance(error, DatabaseError) and is_machine_error(error):
             raise  # a build without this rule would have the name of the whole one
@@ -45,7 +47,7 @@ def run_rule(con: Connection, rule: Heuristic, settings: EvidenceSettings) -> Ru
     return RuleReport(rule.name, rows, time.monotonic() - started)
 
 
-def find_missing(con: Connection, rule: Heuristic) -> str:
+def find_missing(con: Engine, rule: Heuristic) -> str:
     """Return what the rule requires and this store does not have, in words; "" when it can run."""
     gaps = []
     for requirement in rule.requires:
@@ -56,7 +58,7 @@ def find_missing(con: Connection, rule: Heuristic) -> str:
     return "; ".join(gaps)
 
 
-def _insert_evidence(con: Connection, rule: Heuristic, settings: EvidenceSettings) -> int:
+def _insert_evidence(con: Engine, rule: Heuristic, settings: EvidenceSettings) -> int:
     columns = ", ".join(RESULT_COLUMNS)
     query = f"select {columns} from ({rule.sql}) result"
     weight = load_weights().get(rule.name)

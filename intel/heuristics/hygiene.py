@@ -5,9 +5,11 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 
+import pyarrow as pa
+
 from intel.heuristics.base import Value
 from intel.heuristics.transfer_flags import TRANSFER_FLAGS
-from intel.store import Connection
+from intel.store import Engine
 
 # Signs that pass for a Latin letter in a wallet's font, after compatibility folding and lower-casing; symbols are
 # mostly capitals, so a Greek eta counts as H. Our own short list: Cyrillic, Greek, Lisu, digits and signs.
@@ -89,7 +91,7 @@ ASSET_FLAGS: tuple[tuple[str, Mapping[str, Value]], ...] = (
 )
 
 
-def flag_hygiene(con: Connection) -> None:
+def flag_hygiene(con: Engine) -> None:
     """Fill beliefs.asset_flags and beliefs.transfer_flags. A transfer may have several flags, each once."""
     fold_texts(con)
     for query, params in ASSET_FLAGS:
@@ -98,8 +100,8 @@ def flag_hygiene(con: Connection) -> None:
         con.execute(f"insert into beliefs.transfer_flags by name {query}", dict(params))
 
 
-def fold_texts(con: Connection) -> None:
-    """Make the temporary table folded_texts (text, folded): every symbol and name of an asset, folded."""
+def fold_texts(con: Engine) -> None:
+    """Make the relation folded_texts (text, folded): every symbol and name of an asset, folded."""
     texts = [
         row[0]
         for row in con.execute(
@@ -107,8 +109,7 @@ def fold_texts(con: Connection) -> None:
             "where name is not null order by 1"
         ).fetchall()
     ]
-    con.execute(
-        "create or replace temp table folded_texts as "
-        "select unnest($texts::varchar[]) as text, unnest($folded::varchar[]) as folded",
-        {"texts": texts, "folded": [fold_symbol(text) for text in texts]},
+    folded = [fold_symbol(text) for text in texts]
+    con.register(
+        "folded_texts", pa.table({"text": pa.array(texts, pa.string()), "folded": pa.array(folded, pa.string())})
     )

@@ -9,7 +9,7 @@ from intel.heuristics.edge_inputs import EDGE_DEGREES, EDGE_HOMES, EDGE_PAIRS
 from intel.heuristics.event_inputs import BRIDGE_MESSAGES, COMPROMISED_KEYS, EVENT_PARTIES, SAFE_SIGNERS, SAFES
 from intel.heuristics.exchange_inputs import EXCHANGE_PAYERS, EXCHANGE_WALLETS, EXPANDED_WALLETS, LABELLED_WALLETS
 from intel.heuristics.wallet_inputs import FIRST_FUNDINGS, PLAIN_WALLETS, WALLET_FLOWS, WALLET_FUNDINGS
-from intel.store import Connection
+from intel.store import Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ INPUTS = (
 )
 
 
-def create_inputs(con: Connection) -> None:
+def create_inputs(con: Engine) -> None:
     """Create the inputs as temporary tables and views of this connection, in the order in which they build up."""
     for item in INPUTS:
         kind = "table" if item.stored else "view"

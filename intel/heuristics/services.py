@@ -5,9 +5,11 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 
+import pyarrow as pa
+
 from intel.config import data_path
 from intel.heuristics.base import Value
-from intel.store import Connection
+from intel.store import Engine
 
 # A deposit address is the exchange's, but it is used by one customer: no hub. A private label makes no service: that
 # would take evidence from the public layer.
@@ -101,7 +103,7 @@ SERVICE_KINDS: tuple[tuple[str, Mapping[str, Value]], ...] = (
 )
 
 
-def type_services(con: Connection) -> None:
+def type_services(con: Engine) -> None:
     """Fill beliefs.services: one row per address and kind.
 
     Every row keeps its address out of same-controller evidence; `is_hub` also says that it is no link between others.
@@ -111,11 +113,8 @@ def type_services(con: Connection) -> None:
         con.execute(f"insert into beliefs.services by name {query}", dict(params))
 
 
-def list_service_categories(con: Connection) -> None:
-    """Make the temporary table service_categories (category) from data/categories.toml."""
+def list_service_categories(con: Engine) -> None:
+    """Make the relation service_categories (category) from data/categories.toml."""
     categories = tomllib.loads(data_path("categories.toml").read_text(encoding="utf-8"))
     services = sorted(slug for slug, facts in categories.items() if facts.get("service", False))
-    con.execute(
-        "create or replace temp table service_categories as select unnest($services::varchar[]) as category",
-        {"services": services},
-    )
+    con.register("service_categories", pa.table({"category": pa.array(services, pa.string())}))

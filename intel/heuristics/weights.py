@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 
+import pyarrow as pa
+
 from intel.config import data_path
 from intel.heuristics.base import EvidenceSettings, Heuristic
-from intel.store import Connection
+from intel.store import Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +35,33 @@ def load_weights() -> Mapping[str, Weight]:
     return {name: Weight(**row) for name, row in rows.items()}
 
 
-def record_weights(con: Connection, rules: Sequence[Heuristic], settings: EvidenceSettings) -> None:
+def record_weights(con: Engine, rules: Sequence[Heuristic], settings: EvidenceSettings) -> None:
     """Fill beliefs.weights: one row per rule that is on, with what its weight stands on."""
     con.execute("delete from beliefs.weights")
-    for rule in rules:
-        if not settings.runs(rule):
-            continue
-        weight = load_weights().get(rule.name)
-        bits = weight.bits if weight else rule.params.get("weight_bits")
-        told = (
-            (weight.precision, weight.low, weight.high, weight.n, weight.measured_on, weight.measured_at)
-            if weight
-            else (None,) * 6
-        )
-        con.execute(
-            "insert into beliefs.weights values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-            [rule.name, rule.version, rule.family, rule.consent, bits, weight is None, *told],
-        )
+    con.register("told_weights", pa.Table.from_pylist([*map(_tell, filter(settings.runs, rules))], schema=_TOLD))
+    con.execute("insert into beliefs.weights by name select * from told_weights")
+    con.unregister("told_weights")
+
+
+_TEXT, _REAL = pa.string(), pa.float64()
+_TOLD = pa.schema(
+    {
+        "heuristic": _TEXT, "version": pa.int32(), "family": _TEXT, "consent": _TEXT, "weight_bits": _REAL,
+        "is_assumed": pa.bool_(), "precision": _REAL, "precision_low": _REAL, "precision_high": _REAL,
+        "n": pa.int64(), "measured_on": _TEXT, "measured_at": pa.date32(),
+    }
+)  # fmt: skip
+
+
+def _tell(rule: Heuristic) -> dict[str, object]:
+    weight = load_weights().get(rule.name)
+    told: dict[str, object] = {
+        "heuristic": rule.name, "version": rule.version, "family": rule.family, "consent": rule.consent,
+        "weight_bits": weight.bits if weight else rule.params.get("weight_bits"), "is_assumed": weight is None,
+    }  # fmt: skip
+    if weight is not None:
+        told |= {
+            "precision": weight.precision, "precision_low": weight.low, "precision_high": weight.high, "n": weight.n,
+            "measured_on": weight.measured_on, "measured_at": weight.measured_at,
+        }  # fmt: skip
+    return told

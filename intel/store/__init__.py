@@ -3,6 +3,7 @@
 from intel.store.connection import (
     Connection,
     DatabaseError,
+    Engine,
     MemoryExceeded,
     is_disk_full,
     is_machine_error,
@@ -15,6 +16,7 @@ from intel.store.connection import (
 __all__ = [
     "Connection",
     "DatabaseError",
+    "Engine",
     "MemoryExceeded",
     "is_disk_full",
     "is_machine_error",

@@ -5,10 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Protocol
 
 import duckdb
 
 from intel.errors import StoreError
+
+
+class Answer(Protocol):
+    """What a statement returned."""
+
+    def fetchall(self) -> list[Any]:
+        """Return all rows."""
+
+    def fetchone(self) -> Any:
+        """Return the first row, or None."""
+
+
+class Engine(Protocol):
+    """What runs SQL that DuckDB and Spark read alike: a DuckDB connection, or a cluster (`spark_engine`)."""
+
+    def execute(self, query: str, parameters: object = None) -> Answer:
+        """Run a statement with named parameters; of an insert, the answer is how many rows came in."""
+
+    def register(self, view_name: str, python_object: object) -> object:
+        """Make an Arrow table readable under a name."""
+
+    def unregister(self, view_name: str) -> object:
+        """Forget that name."""
+
 
 Connection = duckdb.DuckDBPyConnection
 DatabaseError = duckdb.Error

@@ -14,10 +14,11 @@ import pytest
 
 from intel.heuristics import ALL, hygiene, services, transfer_flags
 from intel.heuristics.base import RESULT_COLUMNS, EvidenceSettings, Heuristic, Value
-from intel.heuristics.dialect import find_unsafe, read_parameters, to_spark
+from intel.heuristics.dialect import find_unsafe, read_parameters
 from intel.heuristics.gather import run_rule
 from intel.heuristics.inputs import INPUTS, create_inputs
 from intel.store import Connection
+from intel.store.dialect import to_spark
 from tests.parts import require_part
 from tests.scenarios.worlds import load_store, read_scenarios
 

@@ -20,7 +20,9 @@ def test_an_empty_variable_counts_as_not_set() -> None:
 
 
 def test_variables_are_read() -> None:
-    settings = read_settings({"INTEL_STORE": "a/b", "INTEL_DATA_MIRROR": "/m", "INTEL_REQUIRE": "spark, browser"})
+    told = {"INTEL_STORE": "a/b", "INTEL_DATA_MIRROR": "/m", "INTEL_REQUIRE": "spark, browser"}
+    settings = read_settings({**told, "INTEL_ENGINE": "spark://a:7077"})
+    assert settings.engine == "spark://a:7077"
     assert settings.store == Path("a/b")
     assert settings.data_mirror == Path("/m")
     assert settings.required_parts == {"spark", "browser"}
