@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from html import escape
 from textwrap import wrap
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
 
 _EDGE, _TEXT, _LINE = 60, 11.5, 14.0  # units: room around the drawing, size of names, from line to line
 _LETTERS = 22  # of a name in one line
@@ -57,7 +57,7 @@ def _draw_edge(edge: dict[str, Any], nodes: dict[str, Any], pairs: set[tuple[str
 def _draw_node(node: dict[str, Any]) -> Iterator[str]:
     """Yield a square (entity), a circle (address) or a dashed circle (others), and the name under it."""
     told, x, y = node["data"], node["position"]["x"], node["position"]["y"]
-    half, colour = told["size"] / 2, quoteattr(told["colour"])
+    half, colour = told["size"] / 2, f'"{escape(told["colour"])}"'
     is_open = told["kind"] == "others" or told["standing"] in ("probable", "unknown")
     look = f'fill={colour} stroke={colour} stroke-width="{4 if told["opened"] else 2}"'
     look += ' fill-opacity="0.35" stroke-dasharray="4 3"' if is_open else ""
