@@ -9,7 +9,8 @@ Returns: possible, user of the exchange -> recipient of a withdrawal within a da
     Bits are those of the rarity, up to `weight_bits`, from `min_repeats` matches up to `repeat_bits`.
 Fails when: the exchange's wallets are known in part, so that common amounts look rare; somebody buys or sells inside.
 Source: amount and time correlation as in Yousaf et al., USENIX Security 2019; no precision for exchanges is known.
-Cost: one pass over the transfers into deposits and out of exchange wallets; joins on asset, size class and day.
+Cost: one pass over the transfers into deposits and out of exchange wallets; joins on asset, size class and day, of
+    withdrawals of rare amounts alone: nearly all are common, and fall out first.
 """
 
 from __future__ import annotations
@@ -38,33 +39,37 @@ paid_out as (
     where t.value_raw > 0 and t.kind in ('native', 'internal', 'erc20')
         and not exists (select 1 from exchange_wallets x where x.address_id = t.receiver_id)
 ),
-reachable as (
-    select o.*, o.size + s.step as band, o.day - d.step as in_day
+rare as (
+    select o.entity_id, o.asset_id, o.size + s.step as band, floor(o.day / 30.0) as month, count(*) as payments
+    from paid_out o
+    cross join (select 0 as step union all select 1) s
+    group by o.entity_id, o.asset_id, o.size + s.step, floor(o.day / 30.0)
+    having cast(count(*) as double) / 30.0 <= $max_expected
+),
+near as (
+    select
+        o.*, o.size + s.step as band, o.day - d.step as in_day, floor((o.day - d.step) / 30.0) as month
     from paid_out o
     join plain_wallets w on w.address_id = o.receiver_id
     cross join (select 0 as step union all select 1) s
     cross join (select 0 as step union all select 1) d
 ),
-bands as (
-    select o.entity_id, o.asset_id, o.size + s.step as band, floor(o.day / 30.0) as month, count(*) as payments
-    from paid_out o
-    cross join (select 0 as step union all select 1) s
-    group by o.entity_id, o.asset_id, o.size + s.step, floor(o.day / 30.0)
+reachable as (
+    select n.*, r.payments
+    from near n
+    join rare r on r.entity_id = n.entity_id and r.asset_id = n.asset_id and r.band = n.band and r.month = n.month
 ),
 matches as (
     select
         i.chain, i.sender_id, o.receiver_id, i.entity_id, i.name, i.tx_hash as in_hash, o.tx_hash as out_hash,
         i.transfer_id, o.transfer_id as out_id, i.block_number as first_block, o.block_number as last_block,
-        i.block_time, b.payments, least(i.visibility, o.visibility) as visibility,
-        round(log2(30.0 / cast(b.payments as double)), 3) as bits,
+        i.block_time, o.payments, least(i.visibility, o.visibility) as visibility,
+        round(log2(30.0 / cast(o.payments as double)), 3) as bits,
         count(*) over (partition by i.transfer_id) as answers
     from paid_in i
-    join bands b on b.entity_id = i.entity_id and b.asset_id = i.asset_id and b.band = i.size
-        and b.month = floor(i.day / 30.0)
     join reachable o on o.entity_id = i.entity_id and o.asset_id = i.asset_id and o.band = i.size
         and o.in_day = i.day
-    where cast(b.payments as double) / 30.0 <= $max_expected
-        and o.block_time > i.block_time
+    where o.block_time > i.block_time
         and date_diff('second', i.block_time, o.block_time) <= $max_seconds
         and o.value_raw <= i.value_raw
         and cast(o.value_raw as double) >= $min_share * cast(i.value_raw as double)
