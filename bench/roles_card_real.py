@@ -85,15 +85,17 @@ def write_real(figures: Figures) -> str:
         "| real kind | addresses | precision | recall | F1 | F1, abstaining | baseline F1 |",
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
-    shipped = real["shipped"]
-    for kind, one in shipped["likeliest"]["kinds"].items():
-        lines.append(
-            f"| {kind} | {one['addresses']:,} | {one['precision']:.3f} | {one['recall']:.3f} | {one['f1']:.3f} | "
-            f"{shipped['with_abstention']['kinds'][kind]['f1']:.3f} | "
-            f"{say(find(shipped, 'baseline', 'kinds', kind, 'f1'))} |"
-        )
-    lines += ["", say_confusions(shipped["confusions"]), *_write_own(real)]
+    lines += [*_list_kinds(real["shipped"]), "", say_confusions(real["shipped"]["confusions"]), *_write_own(real)]
     return "\n".join(lines)
+
+
+def _list_kinds(shipped: Figures) -> list[str]:
+    return [
+        f"| {kind} | {one['addresses']:,} | {one['precision']:.3f} | {one['recall']:.3f} | {one['f1']:.3f} | "
+        f"{shipped['with_abstention']['kinds'][kind]['f1']:.3f} | "
+        f"{say(find(shipped, 'baseline', 'kinds', kind, 'f1'))} |"
+        for kind, one in shipped["likeliest"]["kinds"].items()
+    ]
 
 
 def _write_own(real: Figures) -> list[str]:

@@ -9,7 +9,7 @@ from intel.heuristics.edge_inputs import EDGE_DEGREES, EDGE_HOMES, EDGE_PAIRS
 from intel.heuristics.event_inputs import BRIDGE_MESSAGES, COMPROMISED_KEYS, EVENT_PARTIES, SAFE_SIGNERS, SAFES
 from intel.heuristics.exchange_inputs import EXCHANGE_PAYERS, EXCHANGE_WALLETS, EXPANDED_WALLETS, LABELLED_WALLETS
 from intel.heuristics.wallet_inputs import FIRST_FUNDINGS, PLAIN_WALLETS, WALLET_FLOWS, WALLET_FUNDINGS
-from intel.store import Engine
+from intel.store import Connection, Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,3 +118,9 @@ def create_inputs(con: Engine) -> None:
     for item in INPUTS:
         kind = "table" if item.stored else "view"
         con.execute(f"create or replace temp {kind} {item.name} as {item.sql}")
+
+
+def drop_inputs(con: Connection) -> None:
+    """Drop whatever inputs this connection has."""
+    for item in reversed(INPUTS):
+        con.execute(f"drop {'table' if item.stored else 'view'} if exists {item.name}")
