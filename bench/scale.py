@@ -36,7 +36,6 @@ from steps import watch_steps
 import intel
 from intel import pipeline
 from intel.config import Settings
-from intel.profiler.trace import Question
 from intel.sources.world import WorldSettings, choose_days, generate_world
 from intel.store import open_connection
 from intel.store.lake import lake_schema
@@ -47,6 +46,7 @@ THREADS = 2
 LEDGER = ("transfers", "transactions", "blocks", "events")
 LISTS = ("tokens", "prices", "assets", "labels", "actors")
 SUBJECTS = 200
+HOPS = 3
 LINES = 1_000_000
 SAMPLE = 200  # addresses that pandas looks up: extrapolated
 SLOW = 20_000_000  # transfers from which a peer in Python would need more memory or patience than there is
@@ -212,14 +212,14 @@ def trace(folder: Path, transfers: int, memory: str) -> Result:
             "select a.entity_id from beliefs.attributions a join beliefs.entities e using (entity_id) "
             "where e.category = 'exchange' group by 1 order by count(*) desc, 1 limit 1"
         )[0][0]
-        asked, seconds = Question(max_hops=3), []
+        seconds = []
         for (address,) in ordinary:
             begin = time.perf_counter()
-            db.trace(address, asked)
+            db.trace(address, max_hops=HOPS)
             seconds.append(time.perf_counter() - begin)
         told: Result = {"wall": statistics.median(seconds[1:]), "cold": seconds[0]}
         with clock(told, "hub"):
-            db.trace(exchange, asked)
+            db.trace(exchange, max_hops=HOPS)
     return told
 
 

@@ -88,7 +88,8 @@ def _whole(results: Results) -> dict[str, list[float | None]]:
 
 
 def _steps(results: Results) -> dict[str, list[float | None]]:
-    names = [name for name in next(iter(results.values()))["build"] if name.startswith("step ")]
+    told = [name for one in results.values() for name in one["build"] if name.startswith("step ")]
+    names = list(dict.fromkeys(told))
     return {name.removeprefix("step "): [results[size]["build"].get(name) for size in results] for name in names}
 
 
@@ -96,7 +97,7 @@ def _peers(results: Results) -> dict[str, list[float | None]]:
     rows: dict[str, list[float | None]] = {}
     told = list(results.values())
     rows["ingest of transfers / DuckDB copying them sorted"] = [
-        one["ingest"]["transfers"] / one["copy_sorted"]["wall"] for one in told
+        one["ingest"]["transfers"] / one["copy_sorted"]["wall"] if one["copy_sorted"]["wall"] else None for one in told
     ]
     rows["pandas one by one / labelling"] = [
         one["label"]["peer"] / one["label"]["wall"] if "peer" in one["label"] else None for one in told

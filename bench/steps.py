@@ -14,7 +14,7 @@ from intel import pipeline
 from intel.etl import ledger
 
 STEPS = (
-    (ledger, "_fill_addresses"), (ledger, "_find_overlaps"), (ledger, "_fill_transfers"), (pipeline, "build_ledger"),
+    (ledger, "deal_ids"), (ledger, "fill_transfers"), (pipeline, "build_ledger"),
     (pipeline, "build_accounts"), (pipeline, "build_context"), (pipeline, "flag_hygiene"),
     (pipeline, "type_services"), (pipeline, "gather_evidence"), (pipeline, "build_clusters"),
     (pipeline, "settle_identities"), (pipeline, "attribute_addresses"), (pipeline, "build_entity_days"),

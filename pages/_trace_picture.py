@@ -14,8 +14,9 @@ from pages._graph_svg import print_svg
 from pages._tables import show_table
 from pages._words import plain
 
-MOST = 60  # nodes; what carries less stays in the tables
-_WIDE, _HIGH = 240.0, 86.0  # from one payment to the next, and between those as far away
+MOST = 24  # nodes; what carries less stays in the tables
+_WIDE, _HIGH = 240.0, 72.0  # at least from one payment to the next, and between those as far away
+_SHAPE = 1.7  # how much wider than high the picture is, so that it fills its frame
 _SOURCE = "the source"
 _COLUMNS = ("hop", "block_time", "sender", "receiver", "symbol", "amount", "value_usd", "traced_usd", "tx_hash")
 
@@ -93,6 +94,8 @@ def place_flows(trace: Trace, chosen: dict[tuple[str, ...], float]) -> list[dict
     columns: dict[int, list[str]] = defaultdict(list)
     for who in frontier:
         columns[steps[who]].append(who)
+    height = _HIGH * max(len(column) for column in columns.values())
+    wide = max(_WIDE, height * _SHAPE / max(1, *columns))
     elements = []
     for step, column in columns.items():
         for place, who in enumerate(column):
@@ -102,7 +105,7 @@ def place_flows(trace: Trace, chosen: dict[tuple[str, ...], float]) -> list[dict
             elements.append({
                 "data": {"id": who, "label": label, "kind": "entity" if is_named else "address", "standing": standing,
                          "opened": who == _SOURCE, "size": 34 if is_named else 26, "colour": COLOURS[standing]},
-                "position": {"x": (1 if is_forward else -1) * step * _WIDE,
+                "position": {"x": (1 if is_forward else -1) * step * wide,
                              "y": (place - (len(column) - 1) / 2) * _HIGH},
             })  # fmt: skip
     return elements + [
