@@ -274,6 +274,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "intel-scale")
     parser.add_argument("--memory", default="8GB")
     parser.add_argument("--page", type=Path, help="write the tables there, in Markdown")
+    parser.add_argument("--remark", default="", help="what a reader of the page must know of these runs")
     parser.add_argument("--part", choices=list(PARTS), help=argparse.SUPPRESS)
     options = parser.parse_args()
     sizes = [int(size) for size in options.sizes.split(",")]
@@ -285,7 +286,7 @@ def main() -> int:
         folder = options.folder / str(size)
         folder.mkdir(parents=True, exist_ok=True)
         results[size] = {name: run_apart(name, folder, size, options.memory) for name in PARTS}
-    text = write_page(results, options.memory)
+    text = write_page(results, options.memory, options.remark)
     print(text)
     if options.page:
         options.page.write_text(text, encoding="utf-8")

@@ -24,8 +24,8 @@ LIMITS = {
 }  # fmt: skip
 
 
-def write_page(results: Results, memory: str) -> str:
-    """Return the page."""
+def write_page(results: Results, memory: str, remark: str = "") -> str:
+    """Return the page; `remark` says what a reader must know of these runs."""
     now = datetime.now(UTC).strftime("%Y-%m-%d")
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     about = (
@@ -43,7 +43,16 @@ def write_page(results: Results, memory: str) -> str:
     )
     whole, steps = _table(results, _whole(results)), _table(results, _steps(results))
     peers = _table(results, _peers(results), grows=False)
-    parts = ["# Benchmarks\n", about, "## The whole way\n", whole, growth, "## Steps of the build, seconds\n", steps]
+    parts = [
+        "# Benchmarks\n",
+        about,
+        *([f"{remark}\n"] if remark else []),
+        "## The whole way\n",
+        whole,
+        growth,
+        "## Steps of the build, seconds\n",
+        steps,
+    ]
     parts += ["## Beside peers, same data, same run\n", peers, left_out, *_judge(results)]
     return "\n".join(parts)
 
