@@ -41,6 +41,8 @@ function makePicture(box, theme, isLarge) {
     container: box, style: makeStyle(theme, isLarge), minZoom: 0.05, maxZoom: 4, boxSelectionEnabled: false,
     textureOnViewport: isLarge, hideEdgesOnViewport: isLarge, pixelRatio: isLarge ? 1 : "auto",
   });
+  // Cytoscape remembers where it stands until an ancestor scrolls, and cannot see past the shadow root of our component.
+  box.addEventListener("pointerdown", () => cy.renderer().invalidateContainerClientCoordsCache(), true);
   let waiting;
   cy.on("dragfree", "node", () => {
     clearTimeout(waiting);
