@@ -109,6 +109,7 @@ def test_a_reader_that_was_about_to_open_a_removed_build_opens_the_newer_one(
     def find(place: Path, build_id: str) -> Path:
         found = real(place, build_id)
         if build_id == old and found.is_dir():  # between the look at `current` and the opening of what it names
+            monkeypatch.setattr(reader_module, "snapshot_path", real)  # the build reads too
             pipeline.build(settings_of(store))
             prune_builds(store, 1)
         return found
