@@ -31,19 +31,21 @@ def told(*rows: Row, query: str = KINDS, **more: list[Row]) -> list[tuple[Any, .
         return select(con, query)
 
 
-def test_ids_are_dealt_by_chain_and_address() -> None:
+def test_ids_are_dealt_in_order_of_first_sight() -> None:
     rows = [
-        moved(1, 9, 2),
-        moved(2, 5, 9, initiator=address(7)),
-        moved(3, 9, 1, chain="arbitrum"),
-        token_moved(4, 9, 5),
+        moved(1, 9, 2, block_time=moment("2021-01-02")),
+        moved(2, 5, 9, initiator=address(7), block_time=moment("2021-01-03")),
+        moved(3, 9, 1, chain="arbitrum", block_time=moment("2021-01-01")),
+        token_moved(4, 9, 5, block_time=moment("2021-01-04")),
     ]
     with open_facts(
         {"transfers": rows, "edges": [{"chain": "ethereum", "sender": address(3), "receiver": address(4)}]}
     ) as con:
         found = select(con, "select chain, address, address_id from facts.addresses")
         looked_up = select(con, "select chain, address, address_id from facts.address_lookup order by 3")
-    ends = [("arbitrum", address(n)) for n in (1, 9)] + [("ethereum", address(n)) for n in (2, 3, 4, 5, 7, 9)]
+    # What has no time comes first, then one day after the other; within a day by address.
+    days = [("ethereum", (3, 4)), ("arbitrum", (1, 9)), ("ethereum", (2, 9)), ("ethereum", (5, 7))]
+    ends = [(chain, address(n)) for chain, numbers in days for n in numbers]
     assert found == looked_up == [(*end, n) for n, end in enumerate([*ends, ("ethereum", TOKEN)])]
 
 
