@@ -13,13 +13,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from intel.errors import BadInput
 from intel.export.claims import Origin, name_origin, prepare_claims
 from intel.sources.categories import load_categories
 from intel.sources.chains import find_chain
 from intel.store.reader import Reader
+from intel.store.whole_files import replace_whole
 
 # Not seen, and not kept by FollowTheMoney: control characters, zero-width ones, and white space in a row.
 _UNSEEN = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
@@ -61,29 +61,19 @@ def export_entities(store: Path, path: Path, *, include_private: bool = False) -
     """
     if path.is_dir():
         raise BadInput(f"cannot write {path}: it is a folder", "name a file in it")
-    scratch = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
-    beside = scratch.with_suffix(".about")
     with Reader(store) as reader:
         origin = name_origin(reader, include_private=include_private)
         left_out = prepare_claims(reader, include_private=include_private)
         left_out["unnamed_owners"] = _count_unnamed(reader, include_private)
-        try:
+        with replace_whole(path) as scratch:
             with scratch.open("w", encoding="utf-8") as file:
                 entities = 0
                 for entity in _list_entities(reader, origin, include_private):
                     file.write(json.dumps(entity, ensure_ascii=False) + "\n")
                     entities += 1
             about = {"export": "ftm", **asdict(origin), "entities": entities, "left_out": left_out}
-            beside.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-            beside.replace(path.with_name(f"{path.name}.about.json"))
-            scratch.replace(path)
-        except OSError as error:
-            raise BadInput(
-                f"cannot write {path}: {error.strerror}", "name a folder that exists and can be written"
-            ) from error
-        finally:
-            scratch.unlink(missing_ok=True)
-            beside.unlink(missing_ok=True)
+            with replace_whole(path.with_name(f"{path.name}.about.json")) as beside:
+                beside.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
     return FtmExport(entities, left_out)
 
 

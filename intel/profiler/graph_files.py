@@ -8,13 +8,13 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from intel.errors import BadInput, UsageError
 from intel.model import MICRO
 from intel.profiler.graph_view import Edge, Graph, GraphFilter, GraphView
 from intel.profiler.postings import Window
 from intel.profiler.profile import to_plain
+from intel.store.whole_files import replace_whole
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -103,16 +103,8 @@ def write_graph(path: Path, graph: Graph) -> None:
     """Write the graph to a .graphml or .json file, whole or not at all."""
     check_graph_file(path)
     content = print_graph(graph, path.suffix.lower())
-    scratch = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
-    try:
+    with replace_whole(path) as scratch:
         scratch.write_bytes(content)
-        scratch.replace(path)
-    except OSError as error:
-        raise BadInput(
-            f"cannot write {path}: {error.strerror}", "name a folder that exists and can be written"
-        ) from error
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 def sum_pairs(edges: Iterable[Edge]) -> list[dict[str, Any]]:

@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from intel.errors import BadInput, UsageError
+from intel.errors import UsageError
 from intel.profiler.case_print import print_markdown
 from intel.profiler.cases import Block, Heading, Lines, Sheet
 from intel.profiler.trace_report import END_KINDS, Trace, to_document
 from intel.store.snapshot import Manifest
+from intel.store.whole_files import replace_whole
 
 _ENDINGS = (".md", ".json")
 
@@ -29,16 +30,8 @@ def write_case(path: Path, trace: Trace, manifest: Manifest) -> None:
         text = json.dumps(to_document(trace) | {"code_version": manifest.code_version}, indent=1) + "\n"
     else:
         text = print_markdown(list(list_blocks(trace, manifest)))
-    scratch = path.with_name(f".{path.name}.new")
-    try:
+    with replace_whole(path, "is the disk full, or the folder closed to you?") as scratch:
         scratch.write_text(text, encoding="utf-8")
-        scratch.replace(path)
-    except OSError as error:
-        raise BadInput(
-            f"cannot write {path}: {error.strerror}", "is the disk full, or the folder closed to you?"
-        ) from error
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 def list_blocks(trace: Trace, manifest: Manifest) -> Iterator[Block]:
