@@ -311,7 +311,7 @@ def build(
         parts.make("flows", lambda con: write_flow_columns(con, work.folder, SPAM_TRANSFER_FLAGS))
         if with_ml:  # last: nothing rests on it
             model = {"model": options.get("model", "")}
-            told += parts.make("roles", lambda con: [predict_roles(con, path)], **model)
+            told += parts.make("roles", lambda con: [predict_roles(con, path, engine)], **model)
         created = datetime.now(UTC).isoformat(timespec="microseconds")
         manifest = Manifest(
             build_id, created, commit.commit_id, str(revision), code_version(), options, tuple(told),

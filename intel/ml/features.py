@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from intel.ml.feature_list import FEATURES
 from intel.ml.feature_tables import STEPS
-from intel.store import Connection
+from intel.store import Connection, Engine
+from intel.store.spark_engine import SparkEngine
 
 Matrix = npt.NDArray[np.float32]
 
@@ -28,6 +29,7 @@ _OWN = (
     "role_bundles", "role_assets", "role_amounts",
 )  # fmt: skip
 _PASSING = _OWN[:3]
+_FACTS = ("facts.postings", "facts.transactions", "facts.transfers", "facts.assets", "facts.addresses")
 
 _JOINED = """
 from role_sums s
@@ -45,15 +47,20 @@ left join role_neighbours n on n.address_id = s.address_id
 left join role_kin f on f.address_id = s.first_sender
 left join role_collectors l on l.last_receiver = s.last_receiver
 """
+_COLUMNS = ", ".join(f"cast({feature.sql} as float) as {feature.name}" for feature in FEATURES)
+_ROWS = f"select s.address_id, {_COLUMNS} {_JOINED} order by s.address_id"
 
 
-def build_features(con: Connection, cut_off: datetime | None = None) -> None:
+def build_features(con: Connection, cut_off: datetime | None = None, *, engine: Engine | None = None) -> None:
     """Make the temporary table role_features: address_id and one column (float) per feature, sorted by address_id.
 
     One row per address with a transfer before `cut_off` (UTC, null: all of history). Null is: does not apply, or the
-    store cannot tell. Reads facts alone.
+    store cannot tell. Reads facts alone. Where `engine` is a cluster it does the work, and `con` holds the result.
     """
     bounds: dict[str, object] = {"cut_off": cut_off or _END, "end": _END}
+    if isinstance(engine, SparkEngine):
+        _build_on_cluster(engine, con, bounds)
+        return
     for first, last in _list_buckets(con):
         for name, query in STEPS:
             if name in _OWN:
@@ -63,13 +70,21 @@ def build_features(con: Connection, cut_off: datetime | None = None) -> None:
     for name, query in STEPS:
         if name not in _OWN:
             con.execute(f"create or replace temp table {name} as {query}", _choose(query, bounds))
-    columns = ", ".join(f"cast({feature.sql} as float) as {feature.name}" for feature in FEATURES)
-    con.execute(
-        f"create or replace temp table role_features as select s.address_id, {columns} {_JOINED} order by s.address_id"
-    )
+    con.execute(f"create or replace temp table role_features as {_ROWS}")
     for name, _ in STEPS:
         if name not in _PASSING:
             con.execute(f"drop table {name}")
+
+
+def _build_on_cluster(engine: SparkEngine, con: Connection, bounds: dict[str, object]) -> None:
+    """Make role_features on a cluster, which spills by itself and needs no buckets, and fetch it."""
+    engine.take(con, *_FACTS)
+    for name, query in (*STEPS, ("role_features", _ROWS)):
+        engine.execute(f"create temp {_kind(name)} {name} as {query}", _choose(query, bounds))
+    columns = ", ".join(f"{feature.name} float" for feature in FEATURES)
+    con.execute(f"create or replace temp table role_features (address_id bigint, {columns})")
+    engine.give(con, "role_features")
+    engine.execute(f"drop table {', '.join(name for name, _ in STEPS)}, role_features")
 
 
 def _list_buckets(con: Connection) -> list[tuple[int, int]]:

@@ -14,7 +14,7 @@ from intel.errors import BadInput
 from intel.ml.explain_roles import explain_predictions
 from intel.ml.features import build_features, read_features
 from intel.ml.roles import RoleModel, predict_rows, read_model
-from intel.store import Connection
+from intel.store import Connection, Engine
 
 OWN_MODEL = "roles.npz"  # in the store: what `intel train` learnt from its labels
 BASIS = "model "  # how the basis of every predicted role begins
@@ -55,11 +55,12 @@ def list_inputs(con: Connection) -> list[str]:
     return [name for name, query in _INPUTS.items() if con.execute(query).fetchall()]
 
 
-def predict_roles(con: Connection, path: Path | None) -> ModelReport:
+def predict_roles(con: Connection, path: Path | None, engine: Engine | None = None) -> ModelReport:
     """Add what the model says to beliefs.roles, where nothing is known yet and the model is sure enough.
 
     Every such row has the basis `model <version>`, a calibrated probability and an explanation. Predictions are the
-    last thing a build does: no link, owner or cluster rests on them. Reads facts and beliefs.roles.
+    last thing a build does: no link, owner or cluster rests on them. Reads facts and beliefs.roles. Where `engine` is
+    a cluster it works out the figures; the trees are asked here.
     """
     start = time.perf_counter()
     if path is None:
@@ -77,7 +78,7 @@ def predict_roles(con: Connection, path: Path | None) -> ModelReport:
             0.0,
             f"the store has no {lacks}, which model {model.version} rests on; no role was predicted",
         )
-    build_features(con)
+    build_features(con, engine=engine)
     rows = _predict_all(con, model)
     con.execute("drop table role_features")
     return ModelReport("role_model", rows, round(time.perf_counter() - start, 3))
