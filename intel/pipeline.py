@@ -308,10 +308,11 @@ def build(
         told = parts.make("evidence", lambda con: run_on(engine, con, gather_evidence))
         resolve_judgements(work.con, judgements, revision)
         _form_beliefs(work.con, build_id)
-        parts.make("flows", lambda con: write_flow_columns(con, work.folder, SPAM_TRANSFER_FLAGS))
-        if with_ml:  # last: nothing rests on it
+        if with_ml:  # nothing rests on it
             model = {"model": options.get("model", "")}
             told += parts.make("roles", lambda con: [predict_roles(con, path, engine)], **model)
+        # Last: it needs least scratch, and its files are the second largest of a build.
+        parts.make("flows", lambda con: write_flow_columns(con, work.folder, SPAM_TRANSFER_FLAGS))
         created = datetime.now(UTC).isoformat(timespec="microseconds")
         manifest = Manifest(
             build_id, created, commit.commit_id, str(revision), code_version(), options, tuple(told),

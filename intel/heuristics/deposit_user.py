@@ -16,18 +16,21 @@ from __future__ import annotations
 from intel.heuristics.base import Heuristic
 
 _SQL = """
-with moves as (
+with deposits as (
+    select * from known_deposits
+),
+moves as (
     select
         d.address_id as deposit_id, t.sender_id as user_id, 'in' as direction, t.transfer_id, t.asset_id,
         t.block_number, t.block_time, t.initiator_id, t.value_micro_usd
     from clean_transfers t
-    join known_deposits d on d.address_id = t.receiver_id
+    join deposits d on d.address_id = t.receiver_id
     union all
     select
         d.address_id, t.receiver_id, 'out', t.transfer_id, t.asset_id,
         t.block_number, t.block_time, t.initiator_id, t.value_micro_usd
     from clean_transfers t
-    join known_deposits d on d.address_id = t.sender_id
+    join deposits d on d.address_id = t.sender_id
 ),
 swept as (
     select
@@ -51,7 +54,7 @@ payments as (
         and coalesce(a.is_contract, false) = false
         and not exists (select 1 from beliefs.services v where v.address_id = s.user_id)
         and not exists (select 1 from beliefs.anchors b where b.address_id = s.user_id and b.visibility = 'public')
-        and not exists (select 1 from known_deposits k where k.address_id = s.user_id and k.visibility = 'public')
+        and not exists (select 1 from deposits k where k.address_id = s.user_id and k.visibility = 'public')
 ),
 users as (
     select
@@ -79,7 +82,7 @@ ranked as (
         row_number() over (partition by u.deposit_id order by u.first_id, u.user_id) as place
     from users u
     join proofs p on p.deposit_id = u.deposit_id and p.user_id = u.user_id
-    join known_deposits d on d.address_id = u.deposit_id
+    join deposits d on d.address_id = u.deposit_id
     join crowds c on c.deposit_id = u.deposit_id
     join facts.addresses a on a.address_id = u.deposit_id
     where c.senders <= $max_senders

@@ -21,8 +21,8 @@ from intel.heuristics.base import Heuristic
 _SQL = """
 with paid_in as (
     select
-        t.transfer_id, t.chain, t.sender_id, d.entity_id, d.name, d.visibility, t.asset_id, t.value_raw, t.block_time,
-        t.block_number, t.tx_hash, cast(floor(log2(cast(t.value_raw as double)) * 22) as bigint) as size,
+        t.transfer_id, t.sender_id, d.entity_id, d.name, d.visibility, t.asset_id, t.value_raw, t.block_time,
+        cast(floor(log2(cast(t.value_raw as double)) * 22) as bigint) as size,
         cast(floor(date_diff('second', timestamp '2000-01-01 00:00:00', t.block_time) / 86400.0) as bigint) as day
     from clean_transfers t
     join known_deposits d on d.address_id = t.receiver_id
@@ -31,8 +31,8 @@ with paid_in as (
 ),
 paid_out as (
     select
-        t.transfer_id, t.receiver_id, w.entity_id, w.visibility, t.asset_id, t.value_raw, t.block_time, t.block_number,
-        t.tx_hash, cast(floor(log2(cast(t.value_raw as double)) * 22) as bigint) as size,
+        t.transfer_id, t.receiver_id, w.entity_id, w.visibility, t.asset_id, t.value_raw, t.block_time,
+        cast(floor(log2(cast(t.value_raw as double)) * 22) as bigint) as size,
         cast(floor(date_diff('second', timestamp '2000-01-01 00:00:00', t.block_time) / 86400.0) as bigint) as day
     from clean_transfers t
     join exchange_wallets w on w.address_id = t.sender_id
@@ -61,9 +61,8 @@ reachable as (
 ),
 matches as (
     select
-        i.chain, i.sender_id, o.receiver_id, i.entity_id, i.name, i.tx_hash as in_hash, o.tx_hash as out_hash,
-        i.transfer_id, o.transfer_id as out_id, i.block_number as first_block, o.block_number as last_block,
-        i.block_time, o.payments, least(i.visibility, o.visibility) as visibility,
+        i.sender_id, o.receiver_id, i.entity_id, i.name, i.transfer_id, o.transfer_id as out_id, i.block_time,
+        o.payments, least(i.visibility, o.visibility) as visibility,
         round(log2(30.0 / cast(o.payments as double)), 3) as bits,
         count(*) over (partition by i.transfer_id) as answers
     from paid_in i
@@ -77,10 +76,13 @@ matches as (
 ),
 numbered as (
     select
-        m.*, row_number() over (
+        m.*, i.chain, i.tx_hash as in_hash, o.tx_hash as out_hash, i.block_number as first_block,
+        o.block_number as last_block, row_number() over (
             partition by m.sender_id, m.receiver_id, m.entity_id order by m.transfer_id, m.out_id
         ) as nth
     from matches m
+    join facts.transfers i on i.transfer_id = m.transfer_id
+    join facts.transfers o on o.transfer_id = m.out_id
     where m.answers = 1
 )
 select

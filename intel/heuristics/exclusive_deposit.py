@@ -1,6 +1,6 @@
 """Which addresses only ever pass on what they receive, soon and in full, to one exchange?
 
-Reads: deposit_candidates, deposit_moves, deposit_spans, exchange_wallets, facts.assets.
+Reads: deposit_candidates, deposit_moves, deposit_fees, deposit_spans, exchange_wallets.
 Requires: transfers, exchange_wallets. "Only" counts fully where coverage proves the whole history of the chain
     (native and token transfers), else the weight is capped at `partial_weight_bits`.
 Returns: deposit_of, address -> exchange, one row per address with two full sweeps or more, most of all its
@@ -29,13 +29,14 @@ with sources as (
 ),
 numbered as (
     select
-        m.address_id, m.asset_id, m.direction, m.block_time, m.value_raw, m.fee_raw,
+        m.address_id, m.asset_id, m.direction, m.block_time, m.value_raw, f.fee_raw,
         count(case when m.direction = 'out' then 1 end) over (
             partition by m.address_id, m.asset_id order by m.transfer_id
             rows between unbounded preceding and current row
         ) - case when m.direction = 'out' then 1 else 0 end as sweep
     from deposit_moves m
     join sources s on s.address_id = m.address_id
+    left join deposit_fees f on f.transfer_id = m.transfer_id and m.direction = 'out'
     where s.senders <= $max_senders and 2 * s.from_others >= s.payments and m.value_raw is not null
 ),
 timed as (
@@ -50,11 +51,10 @@ sweeps as (
         t.address_id, t.asset_id, t.sweep,
         cast(sum(case when t.direction <> 'out' then t.value_raw end) as double) as received,
         cast(sum(case when t.direction = 'out' then t.value_raw end) as double)
-            + coalesce(cast(sum(case when a.token is null then t.fee_raw end) as double), 0.0) as passed_on,
+            + coalesce(cast(sum(t.fee_raw) as double), 0.0) as passed_on,
         cast(sum(case when t.direction <> 'out' and date_diff('second', t.block_time, t.out_time) < $max_dwell_seconds
             then t.value_raw end) as double) as fresh
     from timed t
-    join facts.assets a on a.asset_id = t.asset_id
     where t.out_time is not null
     group by t.address_id, t.asset_id, t.sweep
 ),

@@ -1,6 +1,6 @@
 """Which addresses passed a payment on to an exchange as they got it, once at least?
 
-Reads: deposit_candidates, deposit_moves, exchange_wallets, facts.assets.
+Reads: deposit_candidates, deposit_moves, deposit_fees, exchange_wallets, facts.assets, facts.transfers.
 Requires: transfers, exchange_wallets. All sends go to one exchange; where coverage does not prove the whole history
     the weight is capped at `partial_weight_bits`.
 Returns: deposit_of, address -> exchange, one row per address.
@@ -19,10 +19,11 @@ _SQL = """
 with moves as (
     select
         m.address_id, m.counterparty_id, m.direction, m.transfer_id, m.asset_id, m.block_number, m.block_time,
-        m.value_raw, c.root_id, c.visibility, a.token, coalesce(cast(m.fee_raw as double), 0.0) as fee
+        m.value_raw, c.root_id, c.visibility, a.token, coalesce(cast(f.fee_raw as double), 0.0) as fee
     from deposit_moves m
     join deposit_candidates c on c.address_id = m.address_id
     join facts.assets a on a.asset_id = m.asset_id
+    left join deposit_fees f on f.transfer_id = m.transfer_id and m.direction = 'out'
     where c.sends <= $max_sends and m.value_raw is not null
 ),
 pairs as (
@@ -47,11 +48,14 @@ pairs as (
         and coalesce(w.root_id, '') <> i.root_id
 ),
 proofs as (
-    select m.address_id, list_sort(list(distinct m.tx_hash)) as tx_hashes
-    from deposit_moves m
-    join pairs p on p.address_id = m.address_id and (p.in_id = m.transfer_id or p.out_id = m.transfer_id)
-    where p.nth <= 10
-    group by m.address_id
+    select p.address_id, list_sort(list(distinct t.tx_hash)) as tx_hashes
+    from (
+        select address_id, in_id as transfer_id from pairs where nth <= 10
+        union all
+        select address_id, out_id from pairs where nth <= 10
+    ) p
+    join facts.transfers t on t.transfer_id = p.transfer_id
+    group by p.address_id
 ),
 forwards as (
     select

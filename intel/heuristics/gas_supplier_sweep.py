@@ -18,17 +18,17 @@ from intel.heuristics.base import Heuristic
 _SQL = """
 with steps as (
     select
-        t.receiver_id as address_id, t.transfer_id, t.block_time, t.block_number, t.tx_hash, t.transfer_id as supply_id,
+        t.receiver_id as address_id, t.transfer_id, t.block_time, t.block_number, t.transfer_id as supply_id,
         'gas' as step, t.asset_id, t.value_raw
     from facts.transfers t
+    join deposit_candidates c on c.address_id = t.receiver_id
     where t.kind in ('native', 'internal')
-        and t.receiver_id in (select address_id from deposit_candidates)
         and t.value_raw > 0
         and t.value_micro_usd <= $max_gas_micro_usd
     union all
     select
-        m.address_id, m.transfer_id, m.block_time, m.block_number, m.tx_hash, cast(null as bigint),
-        m.direction, m.asset_id, m.value_raw
+        m.address_id, m.transfer_id, m.block_time, m.block_number, cast(null as bigint), m.direction,
+        m.asset_id, m.value_raw
     from deposit_moves m
     where m.kind = 'erc20' and m.value_raw is not null
 ),
@@ -46,7 +46,7 @@ totals as (
 ),
 supplied as (
     select
-        t.address_id, g.sender_id as supplier_id, t.tx_hash, g.tx_hash as gas_tx_hash, t.block_number, t.block_time,
+        t.address_id, g.sender_id as supplier_id, t.transfer_id, t.last_supply_id, t.block_number, t.block_time,
         g.block_number as gas_block,
         row_number() over (partition by t.address_id order by t.transfer_id) as nth
     from totals t
@@ -87,31 +87,46 @@ chosen as (
     from supplied d
     join deposit_candidates c on c.address_id = d.address_id
     join proven p on p.supplier_id = d.supplier_id and p.root_id = c.root_id
+),
+swept as (
+    select
+        address_id, supplier_id, count(*) as sweeps, min(wallet_bits) as wallet_bits, min(gas_block) as first_block,
+        max(block_number) as last_block, min(block_time) as first_time
+    from chosen
+    group by address_id, supplier_id
+),
+sweep_proofs as (
+    select d.address_id, d.supplier_id, list_sort(list(distinct t.tx_hash)) as tx_hashes
+    from chosen d
+    join facts.transfers t on t.transfer_id = d.transfer_id
+    where d.nth <= 20
+    group by d.address_id, d.supplier_id
+),
+supply_proofs as (
+    select d.supplier_id, list_sort(list(distinct t.tx_hash)) as tx_hashes
+    from chosen d
+    join facts.transfers t on t.transfer_id = d.last_supply_id
+    where d.nth_of_supplier <= 20
+    group by d.supplier_id
 )
 select
     d.address_id as left_id, cast(null as bigint) as right_id, p.entity_id as right_entity, 'deposit_of' as relation,
-    p.event, least(p.weight_bits, d.wallet_bits) as weight_bits, count(*) as support,
-    list_sort(list(distinct d.tx_hash) filter (where d.nth <= 20)) as tx_hashes,
-    min(d.gas_block) as first_block, max(d.block_number) as last_block, min(d.block_time) as valid_from,
-    cast(null as timestamp) as valid_to, p.visibility,
+    p.event, least(p.weight_bits, d.wallet_bits) as weight_bits, d.sweeps as support, f.tx_hashes, d.first_block,
+    d.last_block, d.first_time as valid_from, cast(null as timestamp) as valid_to, p.visibility,
     'Got gas and sent all its tokens to ' || p.name || ' within the hour, as did '
         || cast(p.addresses - 1 as varchar) || ' other addresses with the same gas supplier' || p.note as reason
-from chosen d
+from swept d
 join proven p on p.supplier_id = d.supplier_id
-group by d.address_id, d.supplier_id, p.entity_id, p.event, p.weight_bits, d.wallet_bits, p.visibility, p.name,
-    p.addresses, p.note
+left join sweep_proofs f on f.address_id = d.address_id and f.supplier_id = d.supplier_id
 union all
 select
-    p.supplier_id, cast(null as bigint), p.entity_id, 'controls', p.event, p.weight_bits, p.addresses,
-    list_sort(list(distinct d.gas_tx_hash) filter (where d.nth_of_supplier <= 20)), p.first_block, p.last_block,
-    p.first_time, cast(null as timestamp), p.visibility,
+    p.supplier_id, cast(null as bigint), p.entity_id, 'controls', p.event, p.weight_bits, p.addresses, f.tx_hashes,
+    p.first_block, p.last_block, p.first_time, cast(null as timestamp), p.visibility,
     'Supplied gas to ' || cast(p.addresses as varchar) || ' addresses that then sent all their tokens to ' || p.name
         || ' within the hour' || p.note
-from chosen d
-join proven p on p.supplier_id = d.supplier_id
+from proven p
+join supply_proofs f on f.supplier_id = p.supplier_id
 where not exists (select 1 from beliefs.anchors a where a.address_id = p.supplier_id and a.visibility = 'public')
-group by p.supplier_id, p.entity_id, p.event, p.weight_bits, p.addresses, p.first_block, p.last_block, p.first_time,
-    p.visibility, p.name, p.note
 """
 
 HEURISTIC = Heuristic(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from intel.errors import EngineLost, IntelError
 from intel.heuristics.base import RESULT_COLUMNS, EvidenceSettings, Heuristic, RuleReport, Value
-from intel.heuristics.inputs import create_inputs
+from intel.heuristics.inputs import prepare_inputs
 from intel.heuristics.requirements import REQUIREMENTS
 from intel.heuristics.weights import Weight, load_weights, record_weights
 from intel.store import DatabaseError, Engine, is_machine_error
@@ -25,9 +25,15 @@ def run_rules(con: Engine, rules: Sequence[Heuristic], settings: EvidenceSetting
     A rule that fails leaves no rows, is reported with its error, and does not stop the others; a lack of memory or
     disk is no fault of the rule, and raised.
     """
-    create_inputs(con)
     record_weights(con, rules, settings)
-    return [run_rule(con, rule, settings) for rule in rules if settings.runs(rule)]
+    running = [rule for rule in rules if settings.runs(rule)]
+    queries = [" ".join([rule.sql, *(REQUIREMENTS[name][0] for name in rule.requires)]) for rule in running]
+    made: set[str] = set()
+    reports = []
+    for place, rule in enumerate(running):
+        prepare_inputs(con, queries[place:], made)
+        reports.append(run_rule(con, rule, settings))
+    return reports
 
 
 def run_rule(con: Engine, rule: Heuristic, settings: EvidenceSettings) -> RuleReport:

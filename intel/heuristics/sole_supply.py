@@ -20,11 +20,14 @@ from __future__ import annotations
 from intel.heuristics.base import Heuristic
 
 _SQL = """
-with arrivals as (
+with fundings as (
+    select * from wallet_fundings where funded <= $max_funded
+),
+arrivals as (
     select t.receiver_id as address_id, t.sender_id, t.transfer_id, t.tx_hash, t.block_number, t.block_time
     from clean_transfers t
     where t.kind in ('native', 'internal')
-        and t.receiver_id in (select address_id from wallet_fundings where funded <= $max_funded)
+        and t.receiver_id in (select address_id from fundings)
 ),
 numbered as (
     select a.*, row_number() over (partition by a.address_id order by a.transfer_id) as nth from arrivals a
@@ -48,7 +51,7 @@ signed as (
 seconds as (
     select n.address_id, min(n.block_time) as second_time
     from numbered n
-    join wallet_fundings f on f.address_id = n.address_id
+    join fundings f on f.address_id = n.address_id
     where cast(n.block_time as date) > cast(f.block_time as date)
     group by n.address_id
 )
@@ -65,7 +68,7 @@ select
         || cast(s.days as varchar) || ' days, and it signed with them'
         || case when c.chain is null then ' (partial history)' else '' end as reason
 from supplies s
-join wallet_fundings f on f.address_id = s.address_id and f.funder_id = s.funder_id
+join fundings f on f.address_id = s.address_id and f.funder_id = s.funder_id
 join signed g on g.address_id = s.address_id
 join seconds n on n.address_id = s.address_id
 left join whole_chains c on c.chain = f.chain

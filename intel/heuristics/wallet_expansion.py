@@ -43,12 +43,11 @@ paid_out as (
 ),
 valued as (
     select
-        m.address_id, m.direction, m.tx_hash, m.block_number, m.block_time, t.value_micro_usd,
+        m.address_id, m.direction, m.transfer_id, m.block_number, m.block_time, m.value_micro_usd,
         case when w.root_id = c.root_id then 1 else 0 end as is_own,
         row_number() over (partition by m.address_id, m.direction order by m.transfer_id) as nth
     from deposit_moves m
     join deposit_candidates c on c.address_id = m.address_id
-    join facts.transfers t on t.transfer_id = m.transfer_id
     join facts.addresses a on a.address_id = m.address_id
     left join labelled_wallets w on w.address_id = m.counterparty_id
     where m.direction in ('in', 'out') and coalesce(a.is_contract, false) = false
@@ -60,10 +59,18 @@ kept as (
         sum(case when direction = 'in' and is_own = 1 then cast(value_micro_usd as decimal(38, 0)) end) as own_received,
         min(case when direction = 'in' then block_time end) as first_time,
         min(case when direction = 'out' then block_time end) as first_out,
-        list_sort(list(distinct tx_hash) filter (where direction = 'in' and is_own = 1 and nth <= 20)) as tx_hashes,
         min(block_number) as first_block, max(block_number) as last_block
     from valued
     group by address_id
+    having sum(case when direction = 'in' then is_own else 0 end) >= $min_payments
+),
+proofs as (
+    select v.address_id, list_sort(list(distinct t.tx_hash)) as tx_hashes
+    from valued v
+    join kept k on k.address_id = v.address_id
+    join facts.transfers t on t.transfer_id = v.transfer_id
+    where v.direction = 'in' and v.is_own = 1 and v.nth <= 20
+    group by v.address_id
 )
 select
     x.address_id as left_id, cast(null as bigint) as right_id, x.entity_id as right_entity, 'controls' as relation,
@@ -85,7 +92,7 @@ union all
 select
     c.address_id, cast(null as bigint), c.entity_id, 'controls', 'wallet ' || c.chain || ':' || c.address,
     case when c.is_whole then cast($weight_bits as double) else cast($partial_weight_bits as double) end,
-    cast(k.payments as bigint), k.tx_hashes, k.first_block, k.last_block, k.first_time, cast(null as timestamp),
+    cast(k.payments as bigint), f.tx_hashes, k.first_block, k.last_block, k.first_time, cast(null as timestamp),
     c.visibility,
     'Paid by ' || c.name || ' alone, ' || cast(k.payments as varchar)
         || ' times, a tenth or more of all it pays out, and sends to it alone, after a day or more'
@@ -93,8 +100,8 @@ select
 from kept k
 join deposit_candidates c on c.address_id = k.address_id
 join paid_out p on p.root_id = c.root_id and p.chain = c.chain
-where k.payments >= $min_payments
-    and cast(k.own_received as double) >= cast($min_purity as double) * cast(k.received as double)
+left join proofs f on f.address_id = k.address_id
+where cast(k.own_received as double) >= cast($min_purity as double) * cast(k.received as double)
     and cast(k.own_received as double) >= cast($min_share as double) * cast(p.paid as double)
     and date_diff('second', k.first_time, k.first_out) >= $min_dwell_seconds
 """

@@ -35,10 +35,13 @@ where nth = 1
 # First coins from one plain wallet to another, signed by the funder, before the funded one signed anything. `funded`:
 # how many addresses got their first coins from this funder; deposit addresses of exchanges are none of them.
 WALLET_FUNDINGS = """
-with fundings as (
+with deposits as (
+    select address_id from known_deposits where visibility = 'public'
+),
+fundings as (
     select x.*, count(*) over (partition by x.funder_id) as funded
     from first_fundings x
-    where not exists (select 1 from known_deposits k where k.address_id = x.address_id and k.visibility = 'public')
+    where not exists (select 1 from deposits d where d.address_id = x.address_id)
 ),
 chosen as (
     select f.*, w.chain, w.address
@@ -47,7 +50,7 @@ chosen as (
     join plain_wallets p on p.address_id = f.funder_id
     where f.initiator_id = f.funder_id
         and f.funder_id <> f.address_id
-        and not exists (select 1 from known_deposits k where k.address_id = f.funder_id and k.visibility = 'public')
+        and not exists (select 1 from deposits d where d.address_id = f.funder_id)
 ),
 signed as (
     select t.initiator_id as address_id, min(t.block_time) as first_time

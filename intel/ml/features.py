@@ -7,6 +7,8 @@ comes from: `intel.ml.feature_tables`.
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
@@ -20,7 +22,7 @@ from intel.store.spark_engine import SparkEngine
 Matrix = npt.NDArray[np.float32]
 
 _END = datetime(9999, 1, 1)  # noqa: DTZ001 -- the ledger's times carry no zone; all are UTC
-_VIEWS = {"role_order"}  # read once, hence never stored
+_VIEWS = {"role_order", "role_calls"}  # read once, or no more than columns of facts: hence never stored
 _BUCKET_MOVES = 25_000_000  # about 3 GB while they are sorted and grouped
 # These ask for nothing but an address's own moves: they are filled bucket by bucket of addresses; the first three of
 # them are only on the way.
@@ -48,7 +50,7 @@ left join role_kin f on f.address_id = s.first_sender
 left join role_collectors l on l.last_receiver = s.last_receiver
 """
 _COLUMNS = ", ".join(f"cast({feature.sql} as float) as {feature.name}" for feature in FEATURES)
-_ROWS = f"select s.address_id, {_COLUMNS} {_JOINED} order by s.address_id"
+_ROWS = f"select s.address_id, {_COLUMNS} {_JOINED}"
 
 
 def build_features(con: Connection, cut_off: datetime | None = None, *, engine: Engine | None = None) -> None:
@@ -61,26 +63,29 @@ def build_features(con: Connection, cut_off: datetime | None = None, *, engine: 
     if isinstance(engine, SparkEngine):
         _build_on_cluster(engine, con, bounds)
         return
-    for first, last in _list_buckets(con):
+    spans = _list_buckets(con)
+    for first, last in spans:
         for name, query in STEPS:
             if name in _OWN:
                 _fill_own(con, name, query, bounds | {"first": first, "last": last})
     for name in reversed(_PASSING):
         con.execute(f"drop {_kind(name)} {name}")
-    for name, query in STEPS:
-        if name not in _OWN:
-            con.execute(f"create or replace temp table {name} as {query}", _choose(query, bounds))
-    con.execute(f"create or replace temp table role_features as {_ROWS}")
-    for name, _ in STEPS:
-        if name not in _PASSING:
-            con.execute(f"drop table {name}")
+    standing = _fill_others(con, bounds)
+    con.execute(f"create or replace temp table role_features as {_ROWS} limit 0")
+    for first, last in spans:
+        con.execute(
+            f"insert into role_features {_ROWS} where s.address_id >= $first and s.address_id < $last "
+            "order by s.address_id",
+            {"first": first, "last": last},
+        )
+    _drop_all_but(con, standing, "")
 
 
 def _build_on_cluster(engine: SparkEngine, con: Connection, bounds: dict[str, object]) -> None:
     """Make role_features on a cluster, which spills by itself and needs no buckets, and fetch it."""
     engine.take(con, *_FACTS)
     for name, query in (*STEPS, ("role_features", _ROWS)):
-        engine.execute(f"create temp {_kind(name)} {name} as {query}", _choose(query, bounds))
+        engine.execute(f"create temp table {name} as {query}", _choose(query, bounds))
     columns = ", ".join(f"{feature.name} float" for feature in FEATURES)
     con.execute(f"create or replace temp table role_features (address_id bigint, {columns})")
     engine.give(con, "role_features")
@@ -106,6 +111,30 @@ def _fill_own(con: Connection, name: str, query: str, values: dict[str, object])
         con.execute(f"create temp table if not exists {name} as from ({query}) limit 0")
         begin = f"insert into {name}"
     con.execute(f"{begin} {query}", _choose(query, values))
+
+
+def _fill_others(con: Connection, values: dict[str, object]) -> list[str]:
+    """Make the tables that look at more than one address; return those that stand: the others had their last reader."""
+    for name, value in values.items():
+        con.execute(f"set variable role_{name} = $value", {"value": value})
+    others = [(name, query) for name, query in STEPS if name not in _OWN]
+    standing = [name for name in _OWN if name not in _PASSING]
+    for place, (name, query) in enumerate(others):
+        # A view takes no parameters.
+        text = re.sub(r"\$(\w+)", r"getvariable('role_\1')", query) if name in _VIEWS else query
+        con.execute(f"create or replace temp {_kind(name)} {name} as {text}", _choose(text, values))
+        readers = " ".join([later for _, later in others[place + 1 :]] + [_JOINED])
+        standing = _drop_all_but(con, [*standing, name], readers)
+    return standing
+
+
+def _drop_all_but(con: Connection, standing: Sequence[str], readers: str) -> list[str]:
+    """Drop the tables that a text does not name; return those that stand."""
+    wanted = set(re.findall(r"\w+", readers))
+    for name in standing:
+        if name not in wanted:
+            con.execute(f"drop {_kind(name)} {name}")
+    return [name for name in standing if name in wanted]
 
 
 def _kind(name: str) -> str:

@@ -58,9 +58,9 @@ def list_inputs(con: Connection) -> list[str]:
 def predict_roles(con: Connection, path: Path | None, engine: Engine | None = None) -> ModelReport:
     """Add what the model says to beliefs.roles, where nothing is known yet and the model is sure enough.
 
-    Every such row has the basis `model <version>`, a calibrated probability and an explanation. Predictions are the
-    last thing a build does: no link, owner or cluster rests on them. Reads facts and beliefs.roles. Where `engine` is
-    a cluster it works out the figures; the trees are asked here.
+    Every such row has the basis `model <version>`, a calibrated probability and an explanation. Nothing rests
+    on predictions: no link, owner or cluster. Reads facts and beliefs.roles. Where `engine` is a cluster it works out
+    the figures; the trees are asked here.
     """
     start = time.perf_counter()
     if path is None:
