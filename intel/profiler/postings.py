@@ -125,23 +125,26 @@ def gather_moves(reader: Reader, subject: Subject, window: Window = ALWAYS) -> N
     reader.prepare("moves", (subject.address_ids, window), lambda: _cut_moves(reader, window))
 
 
-def count_postings(reader: Reader, subject: Subject) -> int:
-    """Return how many postings the subject has, of all of time."""
+def count_postings(reader: Reader, subject: Subject) -> tuple[int, int | None]:
+    """Return how many postings the subject has, of all of time, and how many transactions it is known to have signed.
 
-    def count() -> int:
+    None where no source tells who signed.
+    """
+
+    def count() -> tuple[int, int | None]:
         gather_members(reader, subject)
         rows = reader.query(
-            """select coalesce(sum(transfers_in + transfers_out), 0)::bigint from facts.address_assets
-            where address_id in (select address_id from members)"""
+            """select coalesce(sum(transfers_in + transfers_out), 0)::bigint, sum(signed)::bigint
+            from facts.address_stats where address_id in (select address_id from members)"""
         )
-        return int(rows[0][0])
+        return int(rows[0][0]), rows[0][1]
 
     return reader.recall("postings", subject.address_ids, count)
 
 
 def _fill_all_moves(reader: Reader, subject: Subject) -> None:
     """Make `all_moves` the postings of all of time, read once for every window that is asked for."""
-    many = count_postings(reader, subject)
+    many, _ = count_postings(reader, subject)
     source = "select p.* from facts.postings p where p.address_id in (select address_id from members)"
     if many <= _KEPT_POSTINGS:
         reader.query(f"create or replace temp table moves_kept as {source}")
@@ -149,8 +152,10 @@ def _fill_all_moves(reader: Reader, subject: Subject) -> None:
     reader.query(f"create or replace temp view all_moves as {source}")
     reader.query(
         """create or replace temp table spam_transfers as
-        select f.transfer_id from beliefs.transfer_flags f
-        where f.transfer_id in (select transfer_id from all_moves) and f.flag in (select unnest($spam))""",
+        with flagged as materialized (
+            select transfer_id, flag from beliefs.transfer_flags
+            where transfer_id in (select transfer_id from all_moves))
+        select transfer_id from flagged where list_contains($spam, flag)""",
         {"spam": list(SPAM_TRANSFER_FLAGS)},
     )
 

@@ -105,7 +105,7 @@ def _resolve_address(reader: Reader, chain: str | None, text: str, tier: Tier) -
 def _find_occurrences(reader: Reader, chain: str | None, address: str) -> list[tuple[str, int | None]]:
     """Return (chain, address_id) wherever the address occurs; id None where only a label knows it."""
     reader.share("told_addresses", lambda: _fill_told_addresses(reader))
-    asked = {"address": address}
+    asked: dict[str, object] = {"address": address}
     told = reader.query("select chain from told_addresses where address = $address", asked)
     known: dict[str, int | None] = {str(name): None for (name,) in told}
     known |= reader.query("select chain, address_id from facts.address_lookup where address = $address", asked)

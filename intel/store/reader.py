@@ -109,6 +109,7 @@ class Reader:
         """Return what `compute` returned when this thread last asked in `slot`, if that was for the same key."""
         kept: dict[str, tuple[object, Any]] = self._local.__dict__.setdefault("kept", {})
         if slot not in kept or kept[slot][0] != key:
+            kept.pop(slot, None)
             kept[slot] = (key, compute())
         value: T = kept[slot][1]
         return value

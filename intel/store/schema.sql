@@ -378,4 +378,5 @@ create index attributions_by_entity on beliefs.attributions (entity_id);
 create index entities_by_id on beliefs.entities (entity_id);
 create index evidence_by_left on beliefs.evidence (left_id);
 create index evidence_by_right on beliefs.evidence (right_id);
+create index roles_by_address on beliefs.roles (address_id);
 create index flags_by_transfer on beliefs.transfer_flags (transfer_id);
