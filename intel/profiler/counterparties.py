@@ -90,10 +90,15 @@ def rank_counterparties(
     """Return the `limit` counterparties with the largest USD turnover; with `venues`, what it swapped by way of."""
     parties, count = gather_parties(reader, subject, window, by)
     # A few are put in order here: a plan that sorts takes longer to make than all of them to read.
-    cut = f"order by {_LARGEST_FIRST} limit $limit" if count > _FEW else "limit $limit"
-    asked: dict[str, object] = {"limit": limit if count > _FEW else _FEW, "venues": venues}
-    rows = reader.records(f"select * from {parties} where is_venue = $venues {cut}", asked)
-    rows = sorted(rows, key=_rank_party)[:limit]
+    if count <= _FEW:
+        key = (subject.address_ids, subject.tier, window)
+        rows = reader.recall(f"{parties} read", key, lambda: reader.records(f"select * from {parties}"))
+        rows = sorted((row for row in rows if row["is_venue"] == venues), key=_rank_party)[:limit]
+    else:
+        rows = reader.records(
+            f"select * from {parties} where is_venue = $venues order by {_LARGEST_FIRST} limit $limit",
+            {"limit": limit, "venues": venues},
+        )
     named = name_addresses(reader, sorted(row["first_id"] for row in rows if row["addresses"] == 1))
     return [_read_party(row, named) for row in rows]
 

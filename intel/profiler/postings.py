@@ -125,26 +125,23 @@ def gather_moves(reader: Reader, subject: Subject, window: Window = ALWAYS) -> N
     reader.prepare("moves", (subject.address_ids, window), lambda: _cut_moves(reader, window))
 
 
-def count_postings(reader: Reader, subject: Subject) -> tuple[int, int | None]:
-    """Return how many postings the subject has, of all of time, and how many transactions it is known to have signed.
+def count_postings(reader: Reader, subject: Subject) -> int:
+    """Return how many postings the subject has, of all of time."""
 
-    None where no source tells who signed.
-    """
-
-    def count() -> tuple[int, int | None]:
+    def count() -> int:
         gather_members(reader, subject)
         rows = reader.query(
-            """select coalesce(sum(transfers_in + transfers_out), 0)::bigint, sum(signed)::bigint
-            from facts.address_stats where address_id in (select address_id from members)"""
+            """select coalesce(sum(transfers_in + transfers_out), 0)::bigint from facts.address_assets
+            where address_id in (select address_id from members)"""
         )
-        return int(rows[0][0]), rows[0][1]
+        return int(rows[0][0])
 
     return reader.recall("postings", subject.address_ids, count)
 
 
 def _fill_all_moves(reader: Reader, subject: Subject) -> None:
     """Make `all_moves` the postings of all of time, read once for every window that is asked for."""
-    many, _ = count_postings(reader, subject)
+    many = count_postings(reader, subject)
     source = "select p.* from facts.postings p where p.address_id in (select address_id from members)"
     if many <= _KEPT_POSTINGS:
         reader.query(f"create or replace temp table moves_kept as {source}")

@@ -41,7 +41,7 @@ def build_profile(
     is_custodial = bool(entity and entity["is_custodial"]) or bool(role and role["name"] in CUSTODIAL_ROLES)
     holdings = tuple(list_holdings(reader, subject, window))
     is_list = entity is not None and subject.kind == "entity" and entity["kind"] == "list"
-    moves = 0 if is_custodial or is_list else count_postings(reader, subject)[0]
+    moves = 0 if is_custodial or is_list else count_postings(reader, subject)
     judgements, warning = list_judgements_about(reader, [subject])
     profile = Profile(
         subject=_describe_subject(subject),
