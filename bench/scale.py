@@ -25,22 +25,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import networkx as nx
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from attribute import draw_lines, label_with_pandas, read_frames
 from clusters import unite_graphsense, unite_networkx, unite_ours
+from pnl import arrange
+from pnl import clock as time_best
 from scale_page import write_page
 from steps import watch_steps
+from tracing import list_edges, search_networkx
 
 import intel
 from intel import pipeline
 from intel.config import Settings
+from intel.profiler.database import Database
+from intel.profiler.lots import match_lots
+from intel.profiler.trace import Question, follow_money, resolve_source
+from intel.profiler.trace_town import read_flows, read_places
 from intel.sources.world import WorldSettings, choose_days, generate_world
 from intel.store import open_connection
 from intel.store.lake import lake_schema
 from intel.store.reader import Reader
 from intel.store.snapshot import current_build
+from tests.tax_engine import draw_deals, prepare_rp2, run_rp2
 
 THREADS = 2
 LEDGER = ("transfers", "transactions", "blocks", "events")
@@ -50,6 +59,8 @@ HOPS = 3
 LINES = 1_000_000
 SAMPLE = 200  # addresses that pandas looks up: extrapolated
 SLOW = 20_000_000  # transfers from which a peer in Python would need more memory or patience than there is
+GRAPH = 2_000_000  # transfers up to which networkx gets the whole ledger: about a gigabyte for each million
+DEALS = 20_000  # disposals that rp2 and we match
 
 Result = dict[str, float]
 
@@ -220,10 +231,36 @@ def trace(folder: Path, transfers: int, memory: str) -> Result:
         told: Result = {"wall": statistics.median(seconds[1:]), "cold": seconds[0]}
         with clock(told, "hub"):
             db.trace(exchange, max_hops=HOPS)
+        if transfers <= GRAPH:
+            told |= _trace_networkx(db, exchange)
+        else:
+            print(f"networkx gets no graph of {transfers:,} transfers: it would take {transfers / 1e6:.0f} GB")
     return told
 
 
-PARTS = {part.__name__: part for part in (generate, copy_sorted, ingest, build, ask, label, cluster, trace)}
+def _trace_networkx(db: Database, exchange: str) -> Result:
+    """The same search on a networkx graph of the whole ledger, which is there before the clock starts."""
+    asked, source = Question(max_hops=HOPS), resolve_source(db.reader, exchange)
+    flows, places = read_flows(db.reader), read_places(db.reader, asked.tier)
+    graph = nx.MultiDiGraph()
+    graph.add_edges_from(list_edges(flows, places, len(flows.tx)))
+    ours, _ = time_best(lambda: follow_money(db.reader, source, asked))
+    theirs, _ = time_best(lambda: search_networkx(graph, places.wall, set(source.address_ids), asked), rounds=1)
+    return {"search": ours, "networkx": theirs}
+
+
+def pnl(folder: Path, transfers: int, memory: str) -> Result:
+    """Lots matched first in, first out: rp2's engine and ours on the same sales, which do not grow with the ledger."""
+    deals = draw_deals(DEALS)
+    match_lots(arrange(deals[:10]), "fifo")  # compiles, once
+    ours, _ = time_best(lambda: match_lots(arrange(deals), "fifo"))
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        prepared = prepare_rp2(deals, "fifo", Path(scratch))
+        theirs, _ = time_best(lambda: run_rp2(prepared), rounds=1)
+    return {"wall": ours, "peer": theirs}
+
+
+PARTS = {part.__name__: part for part in (generate, copy_sorted, ingest, build, ask, label, cluster, trace, pnl)}
 
 
 def run_apart(name: str, folder: Path, transfers: int, memory: str) -> Result:

@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 Results = Mapping[int, Mapping[str, Mapping[str, float]]]  # size, part, figure
-LIBRARIES = ("duckdb", "deltalake", "pyarrow", "numba", "networkx", "graphsense-clustering", "pandas")
+LIBRARIES = ("duckdb", "deltalake", "pyarrow", "numba", "networkx", "graphsense-clustering", "pandas", "rp2")
 # What issue and design ask of a size: part, figure, the limit, and how it reads.
 LIMITS = {
     10_000_000: (("ingest+build", 360, "s, ingest and build"),),
@@ -115,6 +115,12 @@ def _peers(results: Results) -> dict[str, list[float | None]]:
         rows[f"{name} / union-find of the evidence's pairs"] = [
             one["cluster"][figure] / one["cluster"]["wall"] for one in told
         ]
+    rows["networkx / trace of three hops from the largest exchange, the search alone"] = [
+        one["trace"]["networkx"] / one["trace"]["search"] if "networkx" in one["trace"] else None for one in told
+    ]
+    rows["rp2 / lots matched, first in, first out"] = [
+        one["pnl"]["peer"] / one["pnl"]["wall"] if "pnl" in one else None for one in told
+    ]
     return rows
 
 

@@ -52,15 +52,20 @@ def _say_identity(reader: Reader, subject: Subject, profile: Profile) -> Iterato
         now = f"is part of {subject.entity_id} now" if is_owner else f"is no owner now; it began with {subject.name}"
         yield f"{subject.asked_as} {now}."
     if profile.entity is not None:
-        measured, assumed = reader.query(_CALIBRATED, {"entity_id": profile.entity["id"]})[0]
+        entity_id = profile.entity["id"]
+        measured, assumed = reader.once(
+            ("calibrated", entity_id), lambda: reader.query(_CALIBRATED, {"entity_id": entity_id})[0]
+        )
         if measured:
             yield "Confidences from evidence were measured on simulated economies, not on this ledger."
         if assumed:
             yield "Confidences of addresses that no label names are not calibrated: their error was not measured."
 
 
-_CALIBRATED = """select bool_or(coalesce(is_calibrated, false)), bool_or(not coalesce(is_calibrated, false))
-    from beliefs.attributions where entity_id = $entity_id and status = 'attributed'"""
+# No further condition on the rows: the index answers for one column alone.
+_CALIBRATED = """select bool_or(status = 'attributed' and coalesce(is_calibrated, false)),
+        bool_or(status = 'attributed' and not coalesce(is_calibrated, false))
+    from beliefs.attributions where entity_id = $entity_id"""
 
 
 def _say_what_was_seen(profile: Profile) -> Iterator[str]:
@@ -111,7 +116,10 @@ def _say_membership(subject: Subject, profile: Profile) -> Iterator[str]:
 
 
 def _say_events(reader: Reader) -> Iterator[str]:
-    if not reader.has_rows("facts.events"):
+    if not reader.has_rows("facts.events") or not any(
+        reader.query(f"select 1 from facts.events where {end} in (select address_id from members) limit 1")
+        for end in ("actor_id", "address_id")
+    ):
         return
     rows = reader.query(
         """select event, count(*) filter (is_actor), count(*) filter (not is_actor),

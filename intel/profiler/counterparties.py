@@ -35,19 +35,19 @@ def group_parties(flows: str, by: By) -> str:
     group by {_KEYS[by]}, f.is_venue"""
 
 
+_FEW = 1000
 _LARGEST_FIRST = "is_venue, in_micro_usd::hugeint + out_micro_usd desc, transfers desc, first_id"
 
 
-def gather_parties(reader: Reader, subject: Subject, window: Window, by: By = "entity") -> str:
-    """Fill a temporary table of the thread with one row per counterparty, and return its name."""
+def gather_parties(reader: Reader, subject: Subject, window: Window, by: By = "entity") -> tuple[str, int]:
+    """Fill a temporary table of the thread with one row per counterparty; return its name and how many there are."""
     gather_flows(reader, subject, window)
     name = f"parties_by_{by}"
 
-    def fill() -> None:
-        reader.query(f"create or replace temp table {name} as {group_parties('flows', by)}")
+    def fill() -> int:
+        return int(reader.query(f"create or replace temp table {name} as {group_parties('flows', by)}")[0][0])
 
-    reader.prepare(name, (subject.address_ids, subject.tier, window), fill)
-    return name
+    return name, reader.recall(name, (subject.address_ids, subject.tier, window), fill)
 
 
 def tabulate_counterparties(
@@ -59,7 +59,7 @@ def tabulate_counterparties(
     swapped, wrapped or lent stand last, as `is_venue`. Spam, fees and transfers between
     members of the subject are excluded (`count_moves` counts them). USD are micro-dollars of the priced transfers.
     """
-    parties = gather_parties(reader, subject, window, by)
+    parties, _ = gather_parties(reader, subject, window, by)
     return reader.arrow(
         f"""select g.entity_id, coalesce(g.name, s.name) as name, g.category,
             case when g.name is null and s.name is not null then 'system' else g.status end as status,
@@ -88,15 +88,24 @@ def rank_counterparties(
     venues: bool = False,
 ) -> list[Counterparty]:
     """Return the `limit` counterparties with the largest USD turnover; with `venues`, what it swapped by way of."""
-    parties = gather_parties(reader, subject, window, by)
-    if venues and not reader.query("select 1 from flows where is_venue limit 1"):
-        return []
-    rows = reader.records(
-        f"select * from {parties} where is_venue = $venues order by {_LARGEST_FIRST} limit $limit",
-        {"limit": limit, "venues": venues},
-    )
+    parties, count = gather_parties(reader, subject, window, by)
+    # A few are put in order here: a plan that sorts takes longer to make than all of them to read.
+    if count <= _FEW:
+        key = (subject.address_ids, subject.tier, window)
+        rows = reader.recall(f"{parties} read", key, lambda: reader.records(f"select * from {parties}"))
+        rows = sorted((row for row in rows if row["is_venue"] == venues), key=_rank_party)[:limit]
+    else:
+        rows = reader.records(
+            f"select * from {parties} where is_venue = $venues order by {_LARGEST_FIRST} limit $limit",
+            {"limit": limit, "venues": venues},
+        )
     named = name_addresses(reader, sorted(row["first_id"] for row in rows if row["addresses"] == 1))
     return [_read_party(row, named) for row in rows]
+
+
+def _rank_party(row: dict[str, Any]) -> tuple[int, int, int]:
+    """Order as `_LARGEST_FIRST` does."""
+    return -(row["in_micro_usd"] + row["out_micro_usd"]), -row["transfers"], row["first_id"]
 
 
 def _read_party(row: dict[str, Any], named: dict[int, tuple[str, str]]) -> Counterparty:

@@ -91,7 +91,8 @@ def prepare_pools(reader: Reader) -> None:
 def _fill_legs(reader: Reader) -> None:
     """Net the moves per transaction and pool, then say what each transaction was."""
     reader.query(
-        f"""create or replace temp table event_nets as
+        f"""create or replace temp table event_legs as
+        with event_nets as materialized (
         select m.block_time, m.tx_tag, a.pool, m.kind_code = {_KIND["fee"]} and m.direction < 0 as is_fee,
             min(m.transfer_id) as first_id, arg_max(m.asset_id, (m.value_micro_usd, -m.transfer_id)) as asset_id,
             min(m.asset_id) as any_asset_id, sum(m.value_raw::hugeint * m.direction * a.scale) as net,
@@ -109,11 +110,8 @@ def _fill_legs(reader: Reader) -> None:
         left join owners o on o.address_id = m.counterparty_id
         where m.value_raw is not null and m.value_raw > 0
             and m.asset_id not in (select asset_id from spam_assets)
-        group by 1, 2, 3, 4"""
-    )
-    reader.query(
-        """create or replace temp table event_legs as
-        with told as (
+        group by 1, 2, 3, 4),
+        told as (
             select *, count(*) filter (net > 0 and not is_fee) over tx as ins,
                 count(*) filter (net < 0 and not is_fee) over tx as outs,
                 bool_or(coalesce(is_bridge, false)) over tx as of_bridge,

@@ -24,12 +24,11 @@ def list_exchange_usage(reader: Reader, subject: Subject, window: Window = ALWAY
 
     Spam is excluded; USD are those of the priced transfers.
     """
-    parties = gather_parties(reader, subject, window)
+    parties, _ = gather_parties(reader, subject, window)
     rows = reader.query(
         f"""select o.entity_id, o.name, o.transfers_out, o.out_micro_usd, o.transfers_in, o.in_micro_usd, o.first_time,
             o.last_time
-        from {parties} o where {_OTHER_EXCHANGE}
-        order by o.out_micro_usd::hugeint + o.in_micro_usd desc, o.entity_id""",
+        from {parties} o where {_OTHER_EXCHANGE}""",
         {"exchanges": list(EXCHANGE_CATEGORIES), "own": subject.entity_id},
     )
     return [
@@ -43,7 +42,7 @@ def list_exchange_usage(reader: Reader, subject: Subject, window: Window = ALWAY
             first_time=row[6],
             last_time=row[7],
         )
-        for row in rows
+        for row in sorted(rows, key=lambda row: (-(row[3] + row[5]), row[0]))
     ]
 
 

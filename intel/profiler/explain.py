@@ -181,14 +181,19 @@ def list_attributions(reader: Reader, subject: Subject, *, limit: int = 10) -> l
     """Return who an address belongs to, on each chain, with confidence, path (basis, reason) and the best rival."""
     if subject.kind == "entity":
         return []
-    return reader.records(
-        """select a.chain, a.address, a.entity_id, a.confidence, a.tier, a.status, a.role, a.basis, a.reason,
-            a.label_source, a.rival_entity_id, a.rival_confidence, a.visibility
-        from beliefs.attributions a
-        where a.address = $address and a.chain in (select unnest($chains))
-        order by a.visibility = 'private' desc, a.confidence desc, a.chain, a.address, a.entity_id limit $limit""",
-        {"address": subject.name, "chains": list_claim_chains(subject), "limit": limit},
-    )
+    told = """select a.chain, a.address, a.entity_id, a.confidence, a.tier, a.status, a.role, a.basis, a.reason,
+        a.label_source, a.rival_entity_id, a.rival_confidence, a.visibility from beliefs.attributions a"""
+    rows = reader.records(f"{told} where a.address_id in (select unnest($ids))", {"ids": list(subject.address_ids)})
+    chains = set(list_claim_chains(subject))
+    if reader.query("select 1 from told_addresses where address = $address limit 1", {"address": subject.name}):
+        rows += reader.records(f"{told} where a.address_id is null and a.address = $address", {"address": subject.name})
+    rows = [row for row in rows if row["chain"] in chains]
+    return sorted(rows, key=_rank_attribution)[:limit]
+
+
+def _rank_attribution(row: dict[str, Any]) -> tuple[bool, float, str, str]:
+    """Order attributions of one address: private before public, the surest first."""
+    return row["visibility"] != "private", -row["confidence"], row["chain"], row["entity_id"]
 
 
 def _judge(found: dict[str, Any], left: Subject, right: Subject) -> tuple[str, str]:

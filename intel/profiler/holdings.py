@@ -30,15 +30,21 @@ def _query(window: Window) -> str:
     return f"""with net as ({_WHOLE if window.is_open else _BETWEEN})
         select a.chain, a.token, a.token_id, a.symbol, a.decimals,
             case when not coalesce(a.is_oversize, false) then n.net_raw end as net_raw,
-            coalesce(a.is_oversize, false) as is_oversize,
-            case when a.decimals is not null then k.price_usd end as price_usd, k.price_date,
-            coalesce(k.is_doubtful, false) as is_doubtful_price,
-            coalesce(k.is_spam, false) as is_spam, coalesce(k.flags, []) as flags, k.as_of
-        from net n join facts.assets a using (asset_id) left join known_assets k using (asset_id)
-        where a.is_oversize or n.net_raw <> 0
-        order by is_spam, abs(n.net_raw::double * k.price_usd / pow(10, a.decimals)) desc nulls last,
-            a.chain, a.token nulls first, a.token_id
-        limit $limit"""
+            coalesce(a.is_oversize, false) as is_oversize, n.asset_id, n.net_raw::double as units
+        from net n join facts.assets a using (asset_id) where a.is_oversize or n.net_raw <> 0"""
+
+
+_UNKNOWN = {"as_of": None, "price_date": None, "price_usd": None, "is_doubtful": None, "flags": None, "is_spam": None}
+
+
+def _read_known_assets(reader: Reader, window: Window) -> dict[int, dict[str, Any]]:
+    """Return the rows of `known_assets` by asset: a few hundred, and joining them costs more than the rest."""
+
+    def read() -> dict[int, dict[str, Any]]:
+        return {row.pop("asset_id"): row for row in reader.records("select * from known_assets")}
+
+    prepare_known_assets(reader, window)
+    return reader.once("known assets", read) if window.until is None else read()
 
 
 def prepare_known_assets(reader: Reader, window: Window) -> None:
@@ -90,9 +96,20 @@ def list_holdings(
     coming in).
     """
     gather_moves(reader, subject, window)
-    prepare_known_assets(reader, window)
-    rows = reader.records(_query(window), {"limit": 2**62 if limit is None else limit})
-    return [_read_holding(row) for row in rows]
+    known = _read_known_assets(reader, window)
+    rows = [row | known.get(row["asset_id"], _UNKNOWN) for row in reader.records(_query(window))]
+    return [_read_holding(row) for row in sorted(rows, key=_rank_holding)[:limit]]
+
+
+def _rank_holding(row: dict[str, Any]) -> tuple[Any, ...]:
+    """Spam last, else the largest USD first; then by chain, the native coin before tokens."""
+    priced = row["price_usd"] is not None and row["units"] is not None and row["decimals"] is not None
+    value = abs(row["units"] * row["price_usd"] / 10.0 ** row["decimals"]) if priced else 0.0
+    token, token_id = row["token"], row["token_id"]
+    return (
+        bool(row["is_spam"]), not priced, -value, row["chain"],
+        token is not None, token or "", token_id is None, token_id or "",
+    )  # fmt: skip
 
 
 def scale_amount(raw: Decimal, decimals: int | None) -> Decimal:
@@ -104,7 +121,7 @@ def scale_amount(raw: Decimal, decimals: int | None) -> Decimal:
 def _read_holding(row: dict[str, Any]) -> Holding:
     raw: Decimal | None = row["net_raw"]
     amount = None if raw is None else scale_amount(raw, row["decimals"])
-    price = row["price_usd"]
+    price = None if row["decimals"] is None else row["price_usd"]
     value = None if amount is None or price is None else round(float(amount) * price, 6)
     value = value if value is not None and abs(value) < _LARGEST_USD else None
     return Holding(
@@ -116,13 +133,13 @@ def _read_holding(row: dict[str, Any]) -> Holding:
         token_id=row["token_id"],
         decimals=row["decimals"],
         price_date=row["price_date"] if value is not None else None,
-        flags=tuple(sorted({*row["flags"], *_own_flags(row, amount, value)})),
+        flags=tuple(sorted({*(row["flags"] or ()), *_own_flags(row, amount, value)})),
     )
 
 
 def _own_flags(row: dict[str, Any], amount: Decimal | None, value: float | None) -> set[str]:
-    flags = {"oversize": row["is_oversize"], "unpriced": value is None, "spam": row["is_spam"]}
-    flags["doubtful_price"] = value is not None and row["is_doubtful_price"]
+    flags = {"oversize": row["is_oversize"], "unpriced": value is None, "spam": bool(row["is_spam"])}
+    flags["doubtful_price"] = value is not None and bool(row["is_doubtful"])
     flags["unknown_decimals"] = row["decimals"] is None and row["token_id"] is None
     flags["negative"] = amount is not None and amount < 0
     as_of: datetime | None = row["as_of"]

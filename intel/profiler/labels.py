@@ -11,6 +11,7 @@ from intel.store.reader import Reader
 # One address, so that the zone maps of the table, which is sorted by address, can do their work.
 _OF_ADDRESS = "l.address = $address and l.chain in (select unnest($chains))"
 _OF_ENTITY = "l.entity_id = $entity_id"
+_IS_MEMBER = "address_id in (select address_id from members)"
 
 
 def list_labels(reader: Reader, subject: Subject, *, limit: int = 100) -> list[dict[str, Any]]:
@@ -21,7 +22,8 @@ def list_labels(reader: Reader, subject: Subject, *, limit: int = 100) -> list[d
     """
     condition, params = _claims_of(subject)
     # Most addresses have no claim, and planning the whole question costs three times as much as asking whether.
-    if not reader.query(f"select 1 from beliefs.labels l where {condition} limit 1", params):
+    first = next(iter(params.items()))
+    if not reader.query(f"select 1 from beliefs.labels l where l.{first[0]} = $one limit 1", {"one": first[1]}):
         return []
     prepare_entities(reader)
     return reader.records(
@@ -47,10 +49,12 @@ def list_listings(reader: Reader, subject: Subject) -> list[dict[str, Any]]:
     if not reader.has_rows("beliefs.listings"):
         return []
     gather_members(reader, subject)
+    if not reader.query(f"select 1 from beliefs.listings where {_IS_MEMBER} limit 1"):
+        return []
     return reader.records(
-        """select category, count(distinct address_id) as addresses, list(distinct source order by source) as sources,
+        f"""select category, count(distinct address_id) as addresses, list(distinct source order by source) as sources,
             min(source_date) as since, visibility
-        from beliefs.listings where address_id in (select address_id from members)
+        from beliefs.listings where {_IS_MEMBER}
         group by category, visibility order by addresses desc, category, visibility"""
     )
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from intel.model import MICRO, Subject
 from intel.profiler.coverage import last_seen_by_chain
@@ -178,16 +178,9 @@ def read_worth(reader: Reader, flow: Flow, moment: datetime | None) -> Worth:
     """Return the last price of each pool up to `moment` (None: what was last seen); never one of a later day."""
     seen = max(last_seen_by_chain(reader).values(), default=None)
     last = seen if moment is None else moment - timedelta(microseconds=1)
-    reader.load("wanted_pools", pa.table({"pool": pa.array(flow.pools, pa.string())}))
-    rows = reader.query(
-        """select w.pool, arg_max(p.usd * 1e6 / pow(10::double, a.decimals) / k.scale::double, (p.date, -p.asset_id)),
-            max(p.date), arg_max(p.source, (p.date, -p.asset_id))
-        from wanted_pools w join asset_pools k using (pool) join facts.assets a using (asset_id)
-        join facts.asset_prices p using (asset_id)
-        where p.date <= $last::date and a.decimals is not null group by 1""",
-        {"last": last},
+    found = (
+        reader.once("last prices", lambda: _read_prices(reader, seen)) if last == seen else _read_prices(reader, last)
     )
-    found = {str(pool): (float(price), day, source) for pool, price, day, source in rows}
     told = [found.get(pool, (np.nan, None, None)) for pool in flow.pools]
     prices = np.array([price for price, _, _ in told], dtype=np.float64)
     is_stale = [last is None or day is None or (last.date() - day).days > 1 for _, day, _ in told]
@@ -199,9 +192,21 @@ def read_worth(reader: Reader, flow: Flow, moment: datetime | None) -> Worth:
     )
 
 
+def _read_prices(reader: Reader, last: datetime | None) -> dict[str, tuple[float, Any, str | None]]:
+    """Return {pool: (price, day, source)} of every pool that had a price by then: a few hundred at most."""
+    rows = reader.query(
+        """select k.pool, arg_max(p.usd * 1e6 / pow(10::double, a.decimals) / k.scale::double, (p.date, -p.asset_id)),
+            max(p.date), arg_max(p.source, (p.date, -p.asset_id))
+        from facts.asset_prices p join asset_pools k using (asset_id) join facts.assets a using (asset_id)
+        where p.date <= $last::date and a.decimals is not null group by 1""",
+        {"last": last},
+    )
+    return {str(pool): (float(price), day, source) for pool, price, day, source in rows}
+
+
 def _list_tokens(reader: Reader, flow: Flow, sums: _Sums, worth: Worth) -> list[dict[str, Any]]:
     """One row per pool that moved, the largest total gain or loss first."""
-    named = _name_pools(reader)
+    named = _name_pools(reader, flow.pools)
     rows = []
     for number, pool in enumerate(flow.pools):
         told = named.get(pool, {"symbol": pool, "chain": None, "token": None, "decimals": 0})
@@ -219,14 +224,32 @@ def _list_tokens(reader: Reader, flow: Flow, sums: _Sums, worth: Worth) -> list[
     return sorted(rows, key=lambda row: (-abs(row["total_usd"]), -row["value_usd"], str(row["symbol"])))
 
 
-def _name_pools(reader: Reader) -> dict[str, dict[str, Any]]:
+_ALONE = "asset "  # and its id: a pool of one asset
+
+
+def _name_pools(reader: Reader, pools: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Symbol of each pool, its decimals, and contract and chain where it is one asset only."""
+    named = reader.once("shared pools", lambda: _name_shared_pools(reader))
+    ids = [int(pool.removeprefix(_ALONE)) for pool in pools if pool.startswith(_ALONE)]
+    if not ids:
+        return named
     rows = reader.records(
-        """select w.pool, min(a.symbol) as symbol, max(coalesce(a.decimals, 0)) as decimals,
-            case when count(*) = 1 then min(a.chain) end as chain, case when count(*) = 1 then min(a.token) end as token
-        from wanted_pools w join asset_pools k using (pool) join facts.assets a using (asset_id) group by 1"""
+        """select asset_id, symbol, coalesce(decimals, 0) as decimals, chain, token from facts.assets
+        where asset_id in (select unnest($ids))""",
+        {"ids": ids},
     )
-    return {row["pool"]: row | ({} if row["pool"].startswith("asset ") else {"symbol": row["pool"]}) for row in rows}
+    return named | {f"{_ALONE}{row['asset_id']}": row for row in rows}
+
+
+def _name_shared_pools(reader: Reader) -> dict[str, dict[str, Any]]:
+    """The same of every pool that goes by a symbol."""
+    rows = reader.records(
+        """select k.pool, k.pool as symbol, max(coalesce(a.decimals, 0)) as decimals,
+            case when count(*) = 1 then min(a.chain) end as chain, case when count(*) = 1 then min(a.token) end as token
+        from asset_pools k join facts.assets a using (asset_id) where not starts_with(k.pool, $alone) group by 1""",
+        {"alone": _ALONE},
+    )
+    return {row["pool"]: row for row in rows}
 
 
 def _describe_basis(reader: Reader, subject: Subject, flow: Flow, worth: Worth) -> dict[str, Any]:

@@ -28,6 +28,7 @@ _WRAPS = ", ".join(str(TRANSFER_KINDS.index(kind)) for kind in ("wrap", "unwrap"
 _KEPT_POSTINGS = 4_000_000
 
 
+_FEW_IDS = 100  # a list as a parameter is there in a fifth of the time of an Arrow table, if it is short
 LARGEST_SUM = 2**63 - 1  # micro-dollars, 9.2 trillion USD: more can only come from a wrong price
 
 
@@ -89,7 +90,13 @@ def gather_members(reader: Reader, subject: Subject) -> None:
     """Fill the thread's temporary table `members(address_id)` with the subject's addresses in the ledger."""
 
     def fill() -> None:
-        reader.load("members", pa.table({"address_id": pa.array(subject.address_ids, pa.int64())}))
+        if len(subject.address_ids) > _FEW_IDS:
+            reader.load("members", pa.table({"address_id": pa.array(subject.address_ids, pa.int64())}))
+            return
+        reader.query(
+            "create or replace temp table members as select unnest($ids::bigint[]) as address_id",
+            {"ids": list(subject.address_ids)},
+        )
 
     reader.prepare("members", subject.address_ids, fill)
 
@@ -114,16 +121,27 @@ def gather_moves(reader: Reader, subject: Subject, window: Window = ALWAYS) -> N
     """
     gather_members(reader, subject)
     prepare_spam_assets(reader)
-    reader.prepare("all_moves", subject.address_ids, lambda: _fill_all_moves(reader))
+    reader.prepare("all_moves", subject.address_ids, lambda: _fill_all_moves(reader, subject))
     reader.prepare("moves", (subject.address_ids, window), lambda: _cut_moves(reader, window))
 
 
-def _fill_all_moves(reader: Reader) -> None:
+def count_postings(reader: Reader, subject: Subject) -> int:
+    """Return how many postings the subject has, of all of time."""
+
+    def count() -> int:
+        gather_members(reader, subject)
+        rows = reader.query(
+            """select coalesce(sum(transfers_in + transfers_out), 0)::bigint from facts.address_assets
+            where address_id in (select address_id from members)"""
+        )
+        return int(rows[0][0])
+
+    return reader.recall("postings", subject.address_ids, count)
+
+
+def _fill_all_moves(reader: Reader, subject: Subject) -> None:
     """Make `all_moves` the postings of all of time, read once for every window that is asked for."""
-    many = reader.query(
-        """select coalesce(sum(p.transfers_in + p.transfers_out), 0) from facts.address_assets p
-        where p.address_id in (select address_id from members)"""
-    )[0][0]
+    many = count_postings(reader, subject)
     source = "select p.* from facts.postings p where p.address_id in (select address_id from members)"
     if many <= _KEPT_POSTINGS:
         reader.query(f"create or replace temp table moves_kept as {source}")
@@ -131,8 +149,10 @@ def _fill_all_moves(reader: Reader) -> None:
     reader.query(f"create or replace temp view all_moves as {source}")
     reader.query(
         """create or replace temp table spam_transfers as
-        select distinct f.transfer_id from beliefs.transfer_flags f join all_moves p using (transfer_id)
-        where f.flag in (select unnest($spam))""",
+        with flagged as materialized (
+            select transfer_id, flag from beliefs.transfer_flags
+            where transfer_id in (select transfer_id from all_moves))
+        select transfer_id from flagged where list_contains($spam, flag)""",
         {"spam": list(SPAM_TRANSFER_FLAGS)},
     )
 
@@ -235,15 +255,18 @@ def fill_owners(reader: Reader, ids_sql: str, tier: str, *, table: str = "owners
     """
     prepare_entities(reader)
     entities = "known_entities" if shows_private else "(select * from beliefs.entities where visibility = 'public')"
-    stands = "visibility = 'public'"
+    stands = " and visibility = 'public'"
     if shows_private:
         reader.share("private_ids", lambda: _fill_private_ids(reader))
-        stands = "(visibility = 'private' or address_id not in (select address_id from private_ids))"
+        stands = " and (visibility = 'private' or address_id not in (select address_id from private_ids))"
+    if not reader.has_rows("private_ids" if shows_private else _PRIVATE_ATTRIBUTIONS):
+        stands = ""
     # In two steps, for then the few that are wanted are looked for among all entities, and not the other way round.
     reader.query(
         f"""create or replace temp table {table}_found as
-        select *, tier = 'confirmed' or status = 'labelled' or $tier = 'probable' as is_member
-        from beliefs.attributions where address_id in ({ids_sql}) and {stands}""",
+        select address_id, entity_id, status, tier, confidence, role, visibility,
+            tier = 'confirmed' or status = 'labelled' or $tier = 'probable' as is_member
+        from beliefs.attributions where address_id in ({ids_sql}){stands}""",
         {"tier": tier},
     )
     reader.query(
@@ -254,6 +277,9 @@ def fill_owners(reader: Reader, ids_sql: str, tier: str, *, table: str = "owners
             a.visibility
         from {table}_found a left join {entities} e using (entity_id)"""
     )
+
+
+_PRIVATE_ATTRIBUTIONS = "(select 1 from beliefs.attributions where visibility = 'private')"
 
 
 def _fill_private_ids(reader: Reader) -> None:

@@ -104,19 +104,26 @@ def _resolve_address(reader: Reader, chain: str | None, text: str, tier: Tier) -
 
 def _find_occurrences(reader: Reader, chain: str | None, address: str) -> list[tuple[str, int | None]]:
     """Return (chain, address_id) wherever the address occurs; id None where only a label knows it."""
-    rows = reader.query(
-        """select chain, max(address_id) as address_id from (
-            select chain, address_id from facts.address_lookup where address = $address
-            union all select chain, null from beliefs.attributions where address = $address and address_id is null
-            union all select chain, null from beliefs.labels where address = $address
-        ) group by chain order by chain""",
-        {"address": address},
-    )
-    real = [(str(name), row_id) for name, row_id in rows if chain is None or name == chain]
+    reader.share("told_addresses", lambda: _fill_told_addresses(reader))
+    asked: dict[str, object] = {"address": address}
+    told = reader.query("select chain from told_addresses where address = $address", asked)
+    known: dict[str, int | None] = {str(name): None for (name,) in told}
+    known |= reader.query("select chain, address_id from facts.address_lookup where address = $address", asked)
+    rows = sorted(known.items())
+    real = [(name, row_id) for name, row_id in rows if chain is None or name == chain]
     if chain is not None and not real and find_chain(chain).family == "evm":
         real = [(chain, None) for name, _ in rows if name == "evm"]
     on_chains = [row for row in real if row[0] != "evm"]
     return on_chains or real
+
+
+def _fill_told_addresses(reader: Reader) -> None:
+    """Fill the build's `told_addresses(address, chain)`: those that labels tell of, in the ledger or not."""
+    reader.query(
+        """create or replace table told_addresses as
+        select address, chain from beliefs.labels
+        union select address, chain from beliefs.attributions where address_id is null order by 1, 2"""
+    )
 
 
 def _address_subject(reader: Reader, address: str, found: list[tuple[str, int | None]], tier: Tier) -> Subject:
@@ -139,11 +146,11 @@ def _address_subject(reader: Reader, address: str, found: list[tuple[str, int | 
 def _find_owner(reader: Reader, whose: str, params: dict[str, object]) -> str | None:
     # Ids are dealt in the order of the table, so they find their rows without a look at every address.
     rows = reader.query(
-        f"""select a.entity_id from beliefs.attributions a where {whose}
-        order by a.visibility = 'private' desc, a.confidence desc, a.chain, a.entity_id limit 1""",
+        f"""select a.visibility <> 'private', -a.confidence, a.chain, a.entity_id
+        from beliefs.attributions a where {whose}""",
         params,
     )
-    return str(rows[0][0]) if rows else None
+    return str(min(rows)[3]) if rows else None
 
 
 def _resolve_entity(reader: Reader, text: str, tier: Tier) -> Subject:

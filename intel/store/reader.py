@@ -105,6 +105,15 @@ class Reader:
         make()
         slots[slot] = key
 
+    def recall(self, slot: str, key: object, compute: Callable[[], T]) -> T:
+        """Return what `compute` returned when this thread last asked in `slot`, if that was for the same key."""
+        kept: dict[str, tuple[object, Any]] = self._local.__dict__.setdefault("kept", {})
+        if slot not in kept or kept[slot][0] != key:
+            kept.pop(slot, None)
+            kept[slot] = (key, compute())
+        value: T = kept[slot][1]
+        return value
+
     def share(self, name: str, make: Callable[[], None]) -> None:
         """Call `make`, which fills the table `name` for all threads, unless that was done: facts of the build."""
         if name in self._shared:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from intel.errors import NoSnapshot, StoreError, UsageError
 from intel.store.connection import Connection, open_connection
-from intel.store.ddl import create_tables
+from intel.store.ddl import create_indexes, create_tables
 from intel.store.lake import lock_file
 
 SCHEMA_VERSION = 1
@@ -126,6 +126,7 @@ def publish_build(store: Path, build: Build, manifest: Manifest, *, is_current: 
     """Close the build's files, write its manifest with checksums, move it in place and make it current, or pin it."""
     for schema in ("facts", "beliefs"):
         if f"{schema}.duckdb" not in build.taken:
+            create_indexes(build.con, schema)
             build.con.execute(f"checkpoint {schema}")
         build.con.execute(f"detach {schema}")
     shutil.rmtree(build.folder / "spill", ignore_errors=True)

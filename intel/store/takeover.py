@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from intel.store.connection import Connection
-from intel.store.ddl import create_tables
+from intel.store.ddl import create_tables, drop_indexes
 from intel.store.snapshot import Build, Manifest, attach_file, describe_file, snapshot_path
 
 _FACTS, _BELIEFS = "facts.duckdb", "beliefs.duckdb"
@@ -46,6 +46,7 @@ def copy_facts(store: Path, manifest: Manifest, build: Build) -> bool:
     build.con.execute("detach facts")
     shutil.copyfile(snapshot_path(store, manifest.build_id) / _FACTS, build.folder / _FACTS)
     build.con.execute(attach_file(build.folder / _FACTS, "facts"))
+    drop_indexes(build.con, "facts")
     return True
 
 
