@@ -20,6 +20,7 @@ from intel.store.reader import Reader
 from intel.store.snapshot import current_build, list_builds, read_manifest, snapshot_path
 from tests import commands
 from tests.ledger_files import lake_rows, write_csv, write_parquet
+from tests.shared import share_demo
 
 TRANSFERS = 20_000
 
@@ -30,9 +31,7 @@ def settings_of(store: Path) -> Settings:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    store = tmp_path_factory.mktemp("demo") / "store"
-    pipeline.make_demo(settings_of(store), transfers=TRANSFERS)
-    return store
+    return share_demo(tmp_path_factory, TRANSFERS)
 
 
 @pytest.fixture

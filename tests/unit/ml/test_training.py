@@ -104,6 +104,7 @@ def test_owners_are_held_out_whole() -> None:
     assert not set(examples.owner[held].tolist()) & set(examples.owner[~held].tolist())
 
 
+@pytest.mark.slow
 def test_the_check_tells_learning_from_chance() -> None:
     examples = make_examples(150)
     found = check_training(examples, examples, 1)
