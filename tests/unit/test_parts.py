@@ -77,6 +77,7 @@ def test_a_judgement_makes_no_part_anew(settings: Settings) -> None:
     assert equals_full(settings)
 
 
+@pytest.mark.slow
 def test_a_label_outside_the_ledger_leaves_the_evidence(settings: Settings, tmp_path: Path) -> None:
     add_label(settings, tmp_path, "0x" + "77" * 20, owner="Acorn Exchange")
     assert made(pipeline.build(settings)) == {"labels"}
@@ -122,6 +123,7 @@ def test_what_is_damaged_is_made_anew(settings: Settings, name: str, damaged: se
     assert equals_full(settings)
 
 
+@pytest.mark.slow
 def test_later_transfers_extend_the_facts(settings: Settings, tmp_path: Path) -> None:
     rows = [
         commands.moved(n, commands.USER, commands.ACORN_HOT, n) for n in range(9, 18)

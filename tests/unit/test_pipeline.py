@@ -139,6 +139,7 @@ def test_equal_inputs_are_one_build_and_full_makes_it_anew(settings: Settings) -
     assert len(list_builds(settings.store)) == 1
 
 
+@pytest.mark.slow
 def test_every_input_makes_another_build(settings: Settings, tmp_path: Path) -> None:
     seen = [pipeline.build(settings).build_id]
     pipeline.add_labels(settings, [labels_file(tmp_path)])

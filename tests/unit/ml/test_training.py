@@ -112,6 +112,7 @@ def test_the_check_tells_learning_from_chance() -> None:
     assert found["shuffled"] < 0.6
 
 
+@pytest.mark.slow
 def test_equal_training_gives_equal_files(model: RoleModel, tmp_path: Path) -> None:
     again = train_roles(make_examples(), seed=1, version="test-1", info={"inputs": ["times"]})
     assert write_model(model) == write_model(again)
