@@ -14,6 +14,7 @@ import streamlit as st
 
 from intel.export.files import write_batches
 from intel.profiler.clock import localise_table
+from intel.visible import show_hidden
 from pages._clock import read_zone
 from pages._columns import describe_column
 from pages._links import open_profile
@@ -80,6 +81,8 @@ def _dress(table: pa.Table) -> pa.Table:
             texts = [None if value is None else value.lower() for value in table[name].to_pylist()]
         elif name in _SLUGS and pa.types.is_string(table[name].type):
             texts = [None if value is None else say_words(value) for value in table[name].to_pylist()]
+        elif pa.types.is_string(table[name].type):
+            texts = [None if value is None else show_hidden(value) for value in table[name].to_pylist()]
         if texts is not None:
             table = table.set_column(place, name, pa.array(texts, pa.string()))
     return table

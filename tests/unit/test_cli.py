@@ -213,7 +213,13 @@ def test_a_hostile_label_stays_text(store: Path, arguments: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("text", "cleaned"),
-    [("a\nb\t c", "a b c"), ("\x1b[31mred", "[31mred"), ("\u202eabc\u200b", "abc"), ("[b]x[/b]", "[b]x[/b]"), (7, "7")],
+    [
+        ("a\nb\t c", "a b c"),
+        ("\x1b[31mred", "\ufffd[31mred"),
+        ("\u202eabc\u200b", "\ufffdabc\ufffd"),
+        ("[b]x[/b]", "[b]x[/b]"),
+        (7, "7"),
+    ],
 )
 def test_text_is_cleaned(text: object, cleaned: str) -> None:
     assert clean_text(text) == cleaned
