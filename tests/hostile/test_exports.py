@@ -182,6 +182,9 @@ COMMANDS = (
 )  # fmt: skip
 
 
+SEARCHED = COMMANDS[:2]
+
+
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_a_name_is_never_a_path(
     store: Path, tmp_path: Path, tried_inputs: Callable[[str, int], None], monkeypatch: pytest.MonkeyPatch,
@@ -191,9 +194,12 @@ def test_a_name_is_never_a_path(
     before = sorted(store.parent.rglob("*"))
     for name in NAMES:
         answer = run(*words, *([] if words[0] == "datasets" else ["--store", store]), "--", name)
-        assert answer.code in {1, 2}, (name, answer.out)
         assert "Traceback" not in answer.err, name
-        assert "hint: " in answer.err, (name, answer.err)
+        if words in SEARCHED and name in " ".join(TRICKS):  # part of a name in this store: one answer, or several
+            assert answer.code in {0, 1}, (name, answer.err)
+            continue
+        assert answer.code in {1, 2}, (name, answer.out)
+        assert "hint: " in answer.err or (words in SEARCHED and "\n  " in answer.err), (name, answer.err)
     assert sorted(store.parent.rglob("*")) == before
     assert list(tmp_path.iterdir()) == []
     tried_inputs("names", len(NAMES))

@@ -166,6 +166,7 @@ def test_a_date_that_nobody_built_is_answered_by_how_to_build_it(store: Path, ha
     assert f"intel build --as-known-on {halfway.date()}" in caught.value.hint
 
 
+@pytest.mark.slow
 def test_private_labels_change_no_public_row(store: Path) -> None:
     """A private label upon addresses of every kind: deposits, suppliers, members of groups, the busiest of others."""
     public = "from beliefs.{} where visibility = 'public' order by all"

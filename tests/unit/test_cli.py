@@ -135,6 +135,7 @@ def test_a_variable_that_cannot_be_meant_is_named() -> None:
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.slow
 def test_in_a_process_of_its_own(store: Path) -> None:
     ended = spawn("profile", "acorn-exchange", INTEL_STORE=str(store))
     assert ended.returncode == 0

@@ -68,6 +68,7 @@ def add_label(
     pipeline.add_labels(settings, [path], source="later", private=private)
 
 
+@pytest.mark.slow
 def test_a_judgement_makes_no_part_anew(settings: Settings) -> None:
     before = current_build(settings.store)
     judge(settings)
