@@ -195,11 +195,11 @@ def test_a_name_is_never_a_path(
     for name in NAMES:
         answer = run(*words, *([] if words[0] == "datasets" else ["--store", store]), "--", name)
         assert "Traceback" not in answer.err, name
-        if words in SEARCHED and name in " ".join(TRICKS):  # part of a name in this store: one answer, or several
+        if words in SEARCHED:  # marks do not count in a search: `a/../../b` may find an owner
             assert answer.code in {0, 1}, (name, answer.err)
             continue
         assert answer.code in {1, 2}, (name, answer.out)
-        assert "hint: " in answer.err or (words in SEARCHED and "\n  " in answer.err), (name, answer.err)
+        assert "hint: " in answer.err, (name, answer.err)
     assert sorted(store.parent.rglob("*")) == before
     assert list(tmp_path.iterdir()) == []
     tried_inputs("names", len(NAMES))
@@ -209,10 +209,7 @@ def test_names_of_graphs_and_cases_are_text(tmp_path: Path, tried_inputs: Callab
     with Notebook(tmp_path) as notebook:
         for name in [one for one in NAMES if one.strip()]:
             graph, case = notebook.save_graph(name, "{}"), notebook.open_case(name)
-            assert (notebook.find_graph(graph).name, notebook.find_case(case).title) == (
-                name.strip(),
-                name[:200].strip(),
-            )
+            assert (notebook.find_graph(graph).name, notebook.find_case(case).title) == (name.strip(), name.strip())
         for write in (notebook.open_case, lambda name: notebook.save_graph(name, "{}")):
             with pytest.raises(UsageError, match="characters") as caught:
                 write("x" * 10_000)
