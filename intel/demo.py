@@ -48,8 +48,8 @@ def serve_app(settings: Settings, tell: Callable[[str], None]) -> NoReturn:
     )  # fmt: skip
     os.chdir(page.parent)  # Streamlit reads its own settings from the folder it starts in
     command = [sys.executable, "-m", "streamlit", "run", str(page), *options]
-    # This process becomes the server: whoever stops it leaves no child behind.
-    os.execve(sys.executable, command, write_environment(settings))  # noqa: S606 # nosec B606 (our own interpreter and words)
+    # This process becomes the server: whoever stops it leaves no child behind. Interpreter and words are our own.
+    os.execve(sys.executable, command, write_environment(settings))  # noqa: S606
 
 
 def find_port(first: int = _FIRST_PORT) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -16,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from intel.errors import AmbiguousSubject, IntelError
+from intel.visible import show_hidden
 
 _PIPED_WIDTH = 240  # a pipe has no edge: nothing is cut or wrapped that `grep` may look for
 _PAGE_WIDTH = 150
@@ -39,9 +39,8 @@ def write_page(page: RenderableType, stream: TextIO) -> None:
 
 
 def clean_text(value: object) -> str:
-    """Return the value as one line of printable text: names and labels may hold control or bidi characters."""
-    kept = (" " if c.isspace() else c for c in str(value) if c.isspace() or unicodedata.category(c)[0] != "C")
-    return " ".join("".join(kept).split())
+    """Return the value as one line of text; control and direction marks, which a label may hold, become visible."""
+    return show_hidden(" ".join(str(value).split()))
 
 
 def format_json(value: object) -> str:

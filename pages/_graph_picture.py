@@ -13,6 +13,7 @@ import streamlit as st
 from intel.model import MICRO
 from intel.profiler.graph_files import sum_pairs
 from intel.profiler.graph_view import Graph, Node
+from intel.visible import show_hidden
 from pages._graph_places import Place
 from pages._graph_state import Sketch, toggle_node
 from pages._words import STATUS, say_words
@@ -116,6 +117,7 @@ def _size(node: Node) -> int:
 
 def shorten(name: str) -> str:
     """Return a long address as its two ends."""
+    name = show_hidden(name)
     return f"{name[:8]}…{name[-6:]}" if len(name) > 30 and " " not in name else name[:40]
 
 

@@ -14,6 +14,7 @@ import streamlit as st
 
 from intel.export.files import write_batches
 from intel.profiler.clock import localise_table
+from intel.visible import show_hidden
 from pages._clock import read_zone
 from pages._columns import describe_column
 from pages._links import open_profile
@@ -74,12 +75,10 @@ def _dress(table: pa.Table) -> pa.Table:
             texts = [mark_status(value) for value in table[name].to_pylist()]
         elif pa.types.is_boolean(table[name].type):
             texts = ["yes" if value else None for value in table[name].to_pylist()]
-        elif name.endswith("category") and pa.types.is_string(table[name].type):
-            texts = [None if value is None else say_category(value) for value in table[name].to_pylist()]
-        elif name == "family" and pa.types.is_string(table[name].type):
-            texts = [None if value is None else value.lower() for value in table[name].to_pylist()]
-        elif name in _SLUGS and pa.types.is_string(table[name].type):
-            texts = [None if value is None else say_words(value) for value in table[name].to_pylist()]
+        elif pa.types.is_string(table[name].type):
+            say = show_hidden if name not in _SLUGS else say_words
+            say = say_category if name.endswith("category") else str.lower if name == "family" else say
+            texts = [None if value is None else say(value) for value in table[name].to_pylist()]
         if texts is not None:
             table = table.set_column(place, name, pa.array(texts, pa.string()))
     return table

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from datetime import date, datetime
 
 from intel.profiler.clock import localise
+from intel.visible import show_hidden
 from pages._clock import read_zone
 
 _ESCAPED = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&=^\"'@/])")
@@ -43,8 +43,7 @@ STATUS_HELP = {
 
 def plain(text: object) -> str:
     """Return the text as Markdown that shows exactly these characters; control and direction marks become visible."""
-    seen = "".join("\ufffd" if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co"} else c for c in str(text))
-    return _ESCAPED.sub(r"\\\1", _TURNED.sub(_JOINER, seen))
+    return _ESCAPED.sub(r"\\\1", _TURNED.sub(_JOINER, show_hidden(str(text))))
 
 
 def say_words(slug: object) -> str:

@@ -50,7 +50,7 @@ class _ParquetFile:
 
 class _CsvFile:
     def __init__(self, sink: IO[bytes], schema: pa.Schema) -> None:
-        flat = pa.schema([pa.field(f.name, pa.string() if pa.types.is_list(f.type) else f.type) for f in schema])
+        flat = pa.schema([pa.field(f.name, _flatten(f.type)) for f in schema])
         self._writer = pv.CSVWriter(sink, flat)
 
     def write(self, batch: pa.RecordBatch) -> None:
@@ -89,12 +89,23 @@ def _write_plain(value: object) -> str:
     return format(value, "f")
 
 
+def _flatten(kind: pa.DataType) -> pa.DataType:
+    """Return the type as which a column stands in CSV: every kind of text is one, and a list becomes text."""
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    is_text = pa.types.is_list(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    return pa.string() if is_text else kind
+
+
 def _join_lists(column: pa.Array) -> pa.Array:
     return pc.binary_join(column, "|") if pa.types.is_list(column.type) else column
 
 
 def defuse_column(column: pa.Array) -> pa.Array:
     """Return the column with an apostrophe before every text that a spreadsheet would take for a formula."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
+        column = column.cast(pa.string())
     if not pa.types.is_string(column.type):
         return column
     is_formula = pc.and_not(pc.match_substring_regex(column, _FORMULA), pc.match_substring_regex(column, _NUMBER))

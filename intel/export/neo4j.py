@@ -68,9 +68,7 @@ class _AlreadyThere(GraphDatabaseError):
 
 
 @contextmanager
-def open_graph(  # nosec B107 (no password is none)
-    uri: str, user: str = "", password: str = "", database: str | None = None
-) -> Iterator[Graph]:
+def open_graph(uri: str, user: str = "", password: str = "", database: str | None = None) -> Iterator[Graph]:  # nosec B107
     """Connect to a Neo4j server; without a password, as a server with authentication turned off wants it.
 
     Raises UsageError for a URI that cannot be meant or carries credentials, GraphDatabaseError for a server that

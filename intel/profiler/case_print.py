@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import html
 import re
-import unicodedata
 from collections.abc import Sequence
 
 from intel.profiler.cases import Block, Heading, Sheet
+from intel.visible import show_hidden
 
 _MARKS = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$&])")
+_BREAKS = str.maketrans("\r\n\t", "   ")
 _STYLE = """body{font:15px/1.5 sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b2530}
 table{border-collapse:collapse;margin:.5rem 0 1rem}td,th{border:1px solid #ccd3da;padding:.25rem .6rem;text-align:left;
 overflow-wrap:anywhere}pre{background:#f4f6f8;padding:.6rem;white-space:pre-wrap;overflow-wrap:anywhere}
@@ -59,9 +60,7 @@ def _print_block(block: Block) -> str:
 
 def _flatten(text: str) -> str:
     """Return the text on one line; control and direction marks become visible."""
-    return "".join(
-        " " if c in "\r\n\t" else "\ufffd" if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co"} else c for c in text
-    )
+    return show_hidden(text.translate(_BREAKS))
 
 
 def _escape(text: str) -> str:

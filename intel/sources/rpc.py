@@ -264,7 +264,7 @@ class Node:
                         "try again later, or with smaller batches (--batch) and fewer at once (--workers)",
                         text=str(again),
                     ) from None
-                backoff = self.pause * 2**attempt * (1 + random.random() / 4)  # noqa: S311 # nosec B311 (spreads load)
+                backoff = self.pause * 2**attempt * (1 + random.random() / 4)  # noqa: S311  # nosec B311
                 self.sleep(min(again.wait if again.wait is not None else backoff, _LONGEST_WAIT))
         raise AssertionError("the last attempt returns or raises")
 

@@ -17,6 +17,7 @@ from intel.errors import UsageError
 from intel.store.workspace import Base, Workspace
 
 LONGEST = 20_000  # characters of a note
+LONGEST_NAME = 500  # of a case or a graph
 
 
 class NoteRow(Base):
@@ -180,9 +181,7 @@ class Notebook(Workspace):
 
     def open_case(self, title: str, *, made_by: str = "") -> int:
         """Open a case and return its number; raises UsageError without a title."""
-        if not title.strip():
-            raise UsageError("the case has no title", "give it one")
-        values = {"title": title.strip(), "made_by": made_by, "made_at": _now()}
+        values = {"title": _check_name(title, "the case has no title"), "made_by": made_by, "made_at": _now()}
         with self._begin() as con:
             return int(con.execute(insert(CaseRow).values(**values).returning(CaseRow.id)).scalar_one())
 
@@ -220,9 +219,12 @@ class Notebook(Workspace):
 
     def save_graph(self, name: str, document: str, *, made_by: str = "") -> int:
         """Save a graph and return its number; raises UsageError without a name."""
-        if not name.strip():
-            raise UsageError("the graph has no name", "give it one")
-        values = {"name": name.strip(), "document": document, "made_by": made_by, "made_at": _now()}
+        values = {
+            "name": _check_name(name, "the graph has no name"),
+            "document": document,
+            "made_by": made_by,
+            "made_at": _now(),
+        }
         with self._begin() as con:
             return int(con.execute(insert(GraphRow).values(**values).returning(GraphRow.id)).scalar_one())
 
@@ -236,6 +238,15 @@ class Notebook(Workspace):
             return []
         with self._begin() as con:
             return [dict(row) for row in con.execute(query).mappings()]
+
+
+def _check_name(text: str, missing: str) -> str:
+    name = text.strip()
+    if not name:
+        raise UsageError(missing, "give it one")
+    if len(name) > LONGEST_NAME:
+        raise UsageError(f"the name has {len(name):,} characters", f"a name has {LONGEST_NAME} at most")
+    return name
 
 
 def _now() -> datetime:

@@ -252,7 +252,7 @@ def pinned_builds(store: Path) -> set[str]:
 
 def pin_build(store: Path, build_id: str, *, pinned: bool = True) -> None:
     """Pin or unpin a build; UsageError where there is no such build."""
-    if not snapshot_path(store, build_id).is_dir():
+    if build_id not in _list_folders(store):  # a name, never a path
         known = ", ".join(m.build_id for m in list_builds(store)) or "none"
         raise UsageError(f"no build {build_id!r} in {store}", f"builds: {known}")
     pins = pinned_builds(store)

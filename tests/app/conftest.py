@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import pytest
 
 import intel
 from intel.config import Settings
-from intel.pipeline import add_labels, build, make_demo
+from intel.pipeline import add_labels, build
 from intel.profiler.database import Database
 from intel.profiler.overview import list_examples
+from tests.shared import share_demo
 
 MARKUP = "<script>x</script> **b** [y](//e.org) :smile:"  # as short as a name must be to name an entity
 FORMULA = '=HYPERLINK("http://example.org")'
@@ -30,8 +32,7 @@ def write_labels(path: Path, address: str, entity: str, label: str) -> Path:
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("app")
-    settings = Settings(store=folder / "store")
-    make_demo(settings, transfers=20_000)
+    settings = Settings(store=Path(shutil.copytree(share_demo(tmp_path_factory), folder / "store")))
     add_labels(settings, [write_labels(folder / "hostile.csv", HOSTILE, MARKUP, FORMULA)])
     add_labels(settings, [write_labels(folder / "secret.csv", SECRET, "Our Suspect", "case 7")], private=True)
     build(settings)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from functools import cache
 from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,9 +15,13 @@ from typing import Any, NamedTuple
 import pytest
 
 from intel import pipeline
-from intel.store.snapshot import current_build, list_builds
+from intel.model import JudgementEnd
+from intel.store.snapshot import current_build, list_builds, read_manifest
+from intel.store.workspace import Workspace
+from tests import commands
 from tests.faults.doom import KILLS, Measure, Phase, choose_strikes, kill, measure
 from tests.faults.stores import export_all, read_build, settings_of
+from tests.ledger_files import write_csv
 
 PHASES = [
     *(Phase("intel.pipeline", name) for name in (
@@ -47,20 +52,65 @@ class Undisturbed(NamedTuple):
     phases: dict[Phase, Measure]
 
 
+def add_day(store: Path, folder: Path) -> None:
+    """Few rows, and later than all before: facts are extended."""
+    rows = [commands.moved(n, commands.USER, commands.DEPOSIT, n) for n in (27, 28)]
+    pipeline.ingest_files(settings_of(store), [write_csv(folder / "day.csv", rows)])
+
+
+def add_judgement(store: Path, _: Path) -> None:
+    """Nothing new in the lake: every part is taken over."""
+    ends = [JudgementEnd("ethereum", one, None) for one in (commands.DEPOSIT, commands.USER)]
+    with Workspace(store) as workspace:
+        workspace.add_judgement(ends[0], ends[1], "different", "two hands", made_by="a test")
+
+
+def leave(store: Path, _: Path) -> None:
+    """The store of the fixture `base` has enough that is new: everything is made anew."""
+
+
+# what is new -> (what is done to which store, how facts and flow columns come about, the phases of that build)
+NEWS: dict[str, tuple[str, Callable[[Path, Path], None], tuple[str, str], list[Phase]]] = {
+    "much": ("base", leave, ("made", "made"), [*PHASES, Phase("intel.parts", "empty_facts")]),
+    "a day": ("built", add_day, ("extended", "made"), [
+        Phase("intel.parts", "copy_facts"), Phase("intel.parts", "extend_facts"),
+    ]),
+    "a judgement": ("built", add_judgement, ("taken over", "taken over"), [
+        Phase("intel.parts", "take_facts"), Phase("intel.parts:Parts", "_take", call=4),  # the evidence, table by table
+        Phase("intel.parts", "take_files"), Phase("intel.parts", "keep_predictions"),
+    ]),
+}  # fmt: skip
+
+
 @pytest.fixture(scope="module")
-def undisturbed(context: BaseContext, base: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
-    folder = tmp_path_factory.mktemp("undisturbed")
-    store = Path(shutil.copytree(base, folder / "store"))
-    phases = measure(context, PHASES, "build", settings_of(store))
-    old, new = current_build(base), current_build(store)
-    tables = {old: read_build(base), new: read_build(store)}
-    return Undisturbed(base, old, new, tables, export_all(store, folder / "exports"), phases)
+def prepare(
+    context: BaseContext, base: Path, built: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Undisturbed]:
+    @cache
+    def make(news: str) -> Undisturbed:
+        folder = tmp_path_factory.mktemp("undisturbed")
+        source, change, how, phases = NEWS[news]
+        start = Path(shutil.copytree({"base": base, "built": built}[source], folder / "before"))
+        change(start, folder)
+        store = Path(shutil.copytree(start, folder / "store"))
+        measured = measure(context, phases, "build", settings_of(store))
+        old, new = current_build(start), current_build(store)
+        parts = read_manifest(store, new).parts
+        assert (parts["facts"]["how"], parts["flows"]["how"]) == how
+        tables = {old: read_build(start), new: read_build(store)}
+        return Undisturbed(start, old, new, tables, export_all(store, folder / "exports"), measured)
+
+    return make
 
 
-@pytest.mark.parametrize("phase", PHASES, ids=str)
+@pytest.mark.parametrize(
+    ("news", "phase"), [(news, phase) for news, (*_, phases) in NEWS.items() for phase in phases], ids=str
+)
 def test_a_killed_build_leaves_the_old_one_and_the_next_is_whole(
-    context: BaseContext, undisturbed: Undisturbed, tmp_path: Path, tried: Callable[..., None], phase: Phase
-) -> None:
+    context: BaseContext, prepare: Callable[[str], Undisturbed], tmp_path: Path, tried: Callable[..., None], news: str,
+    phase: Phase,
+) -> None:  # fmt: skip
+    undisturbed = prepare(news)
     strikes = choose_strikes(undisturbed.phases[phase])
     for number, strike in enumerate(strikes, 1):
         store = Path(shutil.copytree(undisturbed.base, tmp_path / "store"))
@@ -81,8 +131,9 @@ def test_a_killed_build_leaves_the_old_one_and_the_next_is_whole(
 
 
 def test_the_build_after_next_sweeps_what_a_killed_one_left(
-    context: BaseContext, undisturbed: Undisturbed, tmp_path: Path, tried: Callable[..., None]
+    context: BaseContext, prepare: Callable[[str], Undisturbed], tmp_path: Path, tried: Callable[..., None]
 ) -> None:
+    undisturbed = prepare("much")
     store = Path(shutil.copytree(undisturbed.base, tmp_path / "store"))
     for phase in (PHASES[1], Phase("intel.pipeline", "prune_builds")):
         kill(context, phase, choose_strikes(undisturbed.phases[phase], 3)[2], "build", settings_of(store), full=True)

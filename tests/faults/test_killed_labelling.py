@@ -18,6 +18,7 @@ from intel.labelling import label_file
 from intel.profiler.batch import BatchOrder
 from intel.store.snapshot import current_build
 from tests import commands
+from tests.shared import share_small_store
 from tests.small_world import build_world
 from tests.snapshots import write_snapshot
 
@@ -34,7 +35,7 @@ def context() -> BaseContext:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return commands.make_store(tmp_path_factory.mktemp("labelling"))
+    return share_small_store(tmp_path_factory)
 
 
 @pytest.fixture

@@ -10,12 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from intel.config import Settings
 from intel.export.neo4j import Graph
-from intel.pipeline import make_demo
 from intel.store.reader import Reader
-from tests.commands import make_store
 from tests.graph.server import Server, serve_any
+from tests.shared import share_demo, share_small_store
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +45,7 @@ def empty(graph: Graph) -> None:
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A handful of transfers with public and private labels: do not change it."""
-    return make_store(tmp_path_factory.mktemp("graph"))
+    return share_small_store(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +57,5 @@ def reader(store: Path) -> Iterator[Reader]:
 @pytest.fixture(scope="session")
 def economy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     """The current build of a small simulated economy."""
-    settings = Settings(store=tmp_path_factory.mktemp("economy") / "store")
-    make_demo(settings, transfers=20_000)
-    with Reader(settings.store) as opened:
+    with Reader(share_demo(tmp_path_factory)) as opened:
         yield opened

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from intel.config import Settings
 from intel.model import Subject, Tier
-from intel.pipeline import make_demo
 from intel.profiler.categories import tabulate_category
 from intel.profiler.exchange_page import tabulate_netflows
 from intel.profiler.postings import ALWAYS, Window
@@ -20,6 +17,7 @@ from intel.profiler.subjects import resolve_subject
 from intel.profiler.token_flows import tabulate_token_exchange_flows
 from intel.profiler.tokens import resolve_token
 from intel.store.reader import Reader
+from tests.shared import share_demo
 
 COUNTS = ("deposited_usd", "withdrawn_usd", "net_usd", "deposits", "withdrawals", "unpriced")
 TIERS: tuple[Tier, ...] = ("confirmed", "probable")
@@ -27,9 +25,7 @@ TIERS: tuple[Tier, ...] = ("confirmed", "probable")
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
-    store = tmp_path_factory.mktemp("borders") / "store"
-    make_demo(Settings(store=Path(store)), transfers=20_000)
-    with Reader(store) as opened:
+    with Reader(share_demo(tmp_path_factory)) as opened:
         yield opened
 
 

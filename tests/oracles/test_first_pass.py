@@ -11,18 +11,15 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from intel.config import Settings
-from intel.pipeline import make_demo
 from intel.store.reader import Reader
+from tests.shared import share_demo
 
 Key = tuple[str, str]  # address, chain
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    store = tmp_path_factory.mktemp("first_pass") / "store"
-    make_demo(Settings(store=store), transfers=60_000)
-    return store
+    return share_demo(tmp_path_factory, 60_000)
 
 
 def read_truth(store: Path, name: str) -> list[dict[str, str]]:

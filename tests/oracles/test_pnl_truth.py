@@ -22,20 +22,17 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from intel.config import Settings
 from intel.model import Subject
-from intel.pipeline import make_demo
 from intel.profiler.pnl import compute_pnl
 from intel.store.reader import Reader
+from tests.shared import share_demo
 
 PEOPLE = 150
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    store = tmp_path_factory.mktemp("pnl_truth") / "store"
-    make_demo(Settings(store=store), transfers=60_000)
-    return store
+    return share_demo(tmp_path_factory, 60_000)
 
 
 @pytest.fixture(scope="module")

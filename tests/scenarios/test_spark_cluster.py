@@ -11,11 +11,10 @@ from typing import Any
 
 import pytest
 
-from intel.config import Settings
-from intel.pipeline import make_demo
 from intel.store.reader import Reader
 from intel.store.snapshot import current_build
 from tests.parts import require_part
+from tests.shared import share_demo
 from tests.spark_cluster import Cluster, start_cluster
 
 TRANSFERS = 20_000
@@ -57,9 +56,7 @@ COMPARED = {
 def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with the simulated economy, built on DuckDB."""
     require_part("spark")
-    store = tmp_path_factory.mktemp("duckdb") / "store"
-    make_demo(Settings(store=store, memory="2GB", threads=1), transfers=TRANSFERS)
-    return store
+    return share_demo(tmp_path_factory, TRANSFERS)
 
 
 @pytest.fixture(scope="module")

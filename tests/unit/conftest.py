@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import make_store
+from tests.shared import share_small_store
 
 
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small store made by the commands themselves: read it, do not change it."""
-    return make_store(tmp_path_factory.mktemp("commands"))
+    return share_small_store(tmp_path_factory)
 
 
 @pytest.fixture

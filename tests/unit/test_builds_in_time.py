@@ -20,6 +20,7 @@ from intel.store.reader import Reader
 from intel.store.snapshot import current_build, find_known_build, pinned_builds
 from intel.store.workspace import Workspace
 from tests.ledger_files import lake_rows, write_csv
+from tests.shared import share_demo
 
 TIMED = ("transfers", "transactions", "blocks", "events")
 TIMELESS = ("tokens", "assets", "actors")
@@ -31,9 +32,7 @@ def settings_of(store: Path) -> Settings:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    store = tmp_path_factory.mktemp("time") / "store"
-    pipeline.make_demo(settings_of(store), transfers=20_000)
-    return store
+    return share_demo(tmp_path_factory)
 
 
 @pytest.fixture
@@ -53,6 +52,7 @@ where starts_with(cluster_id, 'anon-') and visibility = 'public' order by 1
 MINTED = "select entity_id from lake_identity where event = 'mint' order by 1"
 
 
+@pytest.mark.slow
 def test_every_unnamed_owner_is_in_the_ledger_and_a_build_without_news_writes_nothing(store: Path) -> None:
     unnamed = read(store, UNNAMED)
     assert unnamed
@@ -68,6 +68,7 @@ class Killed(BaseException):
     """Stands for the end of the process."""
 
 
+@pytest.mark.slow
 def test_a_build_killed_before_it_wrote_the_ledger_is_made_good_by_the_next(
     store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +142,7 @@ SAID = {
 }
 
 
+@pytest.mark.slow
 def test_a_build_of_a_past_date_says_what_a_store_of_that_date_says(
     store: Path, tmp_path: Path, halfway: datetime
 ) -> None:
@@ -164,6 +166,7 @@ def test_a_date_that_nobody_built_is_answered_by_how_to_build_it(store: Path, ha
     assert f"intel build --as-known-on {halfway.date()}" in caught.value.hint
 
 
+@pytest.mark.slow
 def test_private_labels_change_no_public_row(store: Path) -> None:
     """A private label upon addresses of every kind: deposits, suppliers, members of groups, the busiest of others."""
     public = "from beliefs.{} where visibility = 'public' order by all"

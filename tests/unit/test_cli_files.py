@@ -181,6 +181,7 @@ def test_labels_can_be_taken_back(own_store: Path) -> None:
     assert run("profile", "acorn-exchange", store=own_store).code == 1
 
 
+@pytest.mark.slow
 def test_builds_are_listed_pinned_and_pruned(own_store: Path, tmp_path: Path) -> None:
     ledger = tmp_path / "more.csv"
     builds = [row["build_id"] for row in succeed("snapshots", "list", "--json", store=own_store).document["builds"]]

@@ -84,6 +84,7 @@ def state(store: Path) -> list[tuple[Any, ...]]:
     return lake_rows(store, rows) + lake_rows(store, "from lake_coverage order by all")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reached", [staged, writing, written])
 def test_a_killed_ingest_changes_nothing_and_the_next_completes_it(
     tmp_path: Path, big: Path, untroubled: list[tuple[Any, ...]], reached: Callable[[Path], bool]

@@ -21,13 +21,14 @@ from intel.store.snapshot import Manifest, current_build, list_builds, prune_bui
 from intel.store.workspace import Workspace
 from tests import commands
 from tests.ledger_files import write_csv, write_parquet
+from tests.shared import share_small_store
 
 DAY = [commands.moved(n, commands.USER, commands.DEPOSIT, 1000 + n) for n in range(20, 22)]
 
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return commands.make_store(tmp_path_factory.mktemp("base"))
+    return share_small_store(tmp_path_factory)
 
 
 @pytest.fixture
@@ -67,6 +68,7 @@ def add_label(
     pipeline.add_labels(settings, [path], source="later", private=private)
 
 
+@pytest.mark.slow
 def test_a_judgement_makes_no_part_anew(settings: Settings) -> None:
     before = current_build(settings.store)
     judge(settings)
@@ -76,12 +78,14 @@ def test_a_judgement_makes_no_part_anew(settings: Settings) -> None:
     assert equals_full(settings)
 
 
+@pytest.mark.slow
 def test_a_label_outside_the_ledger_leaves_the_evidence(settings: Settings, tmp_path: Path) -> None:
     add_label(settings, tmp_path, "0x" + "77" * 20, owner="Acorn Exchange")
     assert made(pipeline.build(settings)) == {"labels"}
     assert equals_full(settings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("private", [False, True])
 def test_a_label_inside_it_leaves_facts_and_flow_columns(settings: Settings, tmp_path: Path, *, private: bool) -> None:
     add_label(settings, tmp_path, commands.DEPOSIT, private=private)
@@ -90,12 +94,14 @@ def test_a_label_inside_it_leaves_facts_and_flow_columns(settings: Settings, tmp
     assert equals_full(settings)
 
 
+@pytest.mark.slow
 def test_a_retracted_label_predicts_anew_what_it_told(settings: Settings) -> None:
     pipeline.retract_labels(settings, source="book")
     assert made(pipeline.build(settings)) == {"labels", "evidence", "roles"}
     assert equals_full(settings)
 
 
+@pytest.mark.slow
 def test_what_is_shared_outlives_the_build_that_made_it(settings: Settings) -> None:
     first = current_build(settings.store)
     judge(settings)
@@ -105,6 +111,7 @@ def test_what_is_shared_outlives_the_build_that_made_it(settings: Settings) -> N
     assert equals_full(settings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "damaged"), [("facts.duckdb", set(PARTS)), ("flows.sender.npy", {"flows"}),
                                                ("beliefs.duckdb", set(PARTS) - {"facts"})])  # fmt: skip
 def test_what_is_damaged_is_made_anew(settings: Settings, name: str, damaged: set[str]) -> None:
@@ -117,6 +124,7 @@ def test_what_is_damaged_is_made_anew(settings: Settings, name: str, damaged: se
     assert equals_full(settings)
 
 
+@pytest.mark.slow
 def test_later_transfers_extend_the_facts(settings: Settings, tmp_path: Path) -> None:
     rows = [
         commands.moved(n, commands.USER, commands.ACORN_HOT, n) for n in range(9, 18)

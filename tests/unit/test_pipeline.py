@@ -20,6 +20,7 @@ from intel.store.reader import Reader
 from intel.store.snapshot import current_build, list_builds, read_manifest, snapshot_path
 from tests import commands
 from tests.ledger_files import lake_rows, write_csv, write_parquet
+from tests.shared import share_demo
 
 TRANSFERS = 20_000
 
@@ -30,9 +31,7 @@ def settings_of(store: Path) -> Settings:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    store = tmp_path_factory.mktemp("demo") / "store"
-    pipeline.make_demo(settings_of(store), transfers=TRANSFERS)
-    return store
+    return share_demo(tmp_path_factory, TRANSFERS)
 
 
 @pytest.fixture
@@ -140,6 +139,7 @@ def test_equal_inputs_are_one_build_and_full_makes_it_anew(settings: Settings) -
     assert len(list_builds(settings.store)) == 1
 
 
+@pytest.mark.slow
 def test_every_input_makes_another_build(settings: Settings, tmp_path: Path) -> None:
     seen = [pipeline.build(settings).build_id]
     pipeline.add_labels(settings, [labels_file(tmp_path)])

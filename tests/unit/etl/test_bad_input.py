@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 import pytest
 
 from intel.errors import BadInput, UsageError
+from intel.etl.stage import count_issues
+from intel.pipeline import _stage_files  # what stands between a file and the lake
+from intel.store import Connection, open_connection
 from tests.ledger_files import (
     address,
     ingest,
@@ -52,15 +56,30 @@ BAD_ROWS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
+@pytest.fixture(scope="module")
+def con(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+    con = open_connection(memory="1GB", threads=1)
+    con.execute(f"attach '{tmp_path_factory.mktemp('stage')}/stage.duckdb' as stage")
+    yield con
+    con.close()
+
+
 @pytest.mark.parametrize(("code", "change"), BAD_ROWS)
-def test_a_bad_row_is_counted_and_the_good_ones_are_kept(tmp_path: Path, code: str, change: dict[str, Any]) -> None:
+def test_a_bad_row_alone_has_one_code(con: Connection, tmp_path: Path, code: str, change: dict[str, Any]) -> None:
     path = write_csv(tmp_path / "t.csv", [GOOD[0], {**transfer(9), **change}, *GOOD[1:]])
+    staged = _stage_files(con, [path], None, None)
+    found = [issue for table in staged for issue in count_issues(con, table)]
+    assert [(issue.code, issue.rows, issue.row_number, issue.kept) for issue in found] == [(code, 1, 2, False)]
+
+
+def test_a_bad_row_is_written_down_and_the_good_ones_are_taken(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "t.csv", [GOOD[0], {**transfer(9), "sender": "0x12345"}, *GOOD[1:]])
     report = ingest(tmp_path / "store", path)
-    assert issues(report) == {code: 1}
+    assert issues(report) == {"bad_address": 1}
     assert (report.rows, report.bad_rows, report.bad_share) == ({"transfers": 3}, 1, 0.25)
     assert transfers(tmp_path / "store", "tx_hash") == [(tx(1),), (tx(2),), (tx(3),)]
     recorded = lake_rows(tmp_path / "store", "select code, file, row_number, rows, kept, hint <> '' from lake_issues")
-    assert recorded == [(code, str(path), 2, 1, False, True)]
+    assert recorded == [("bad_address", str(path), 2, 1, False, True)]
 
 
 def test_the_largest_value_is_kept_as_text(tmp_path: Path) -> None:

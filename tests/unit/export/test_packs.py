@@ -100,6 +100,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_bytes().split(b"\n") if line]
 
 
+@pytest.mark.slow
 def test_graphsense_takes_the_packs(packs: Path) -> None:
     command = Path(require_part("validators")) / "graphsense-cli"
     # Without a pack of actors it would fetch one; ours name none.
@@ -118,6 +119,7 @@ def test_graphsense_takes_the_packs(packs: Path) -> None:
     assert "FAILED" not in answer.stderr
 
 
+@pytest.mark.slow
 def test_ftm_takes_the_entities_and_drops_nothing(entities: Path, tmp_path: Path) -> None:
     command = Path(require_part("validators")) / "ftm"
     done = subprocess.run(

@@ -105,6 +105,7 @@ def test_a_store_that_lacks_what_the_model_rests_on_gets_none(tmp_path: Path) ->
     assert con.execute("select count(*) from beliefs.roles").fetchall() == [(0,)]
 
 
+@pytest.mark.slow
 def test_a_store_learns_from_its_own_labels(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "STEPS", 4)
     found = train_on_labels(settings)

@@ -49,6 +49,7 @@ def model() -> RoleModel:
     return train_roles(make_examples(), seed=1, version="test-1", info={"inputs": ["times"]})
 
 
+@pytest.mark.slow
 def test_roles_of_new_owners_are_told(model: RoleModel) -> None:
     other = make_examples(seed=2)
     found = predict_rows(model, other.rows)
@@ -56,6 +57,7 @@ def test_roles_of_new_owners_are_told(model: RoleModel) -> None:
     assert ((found.probability > 0) & (found.probability < 1)).all()
 
 
+@pytest.mark.slow
 def test_a_kind_never_seen_is_stranger_than_the_known(model: RoleModel) -> None:
     strange = make_examples(60, ("person",), seed=3)
     strange.rows[:] *= 50
@@ -80,6 +82,7 @@ def test_what_teaches_nothing_is_refused_in_words(examples: Examples, told: str)
         train_roles(examples, seed=1, version="x", info={})
 
 
+@pytest.mark.slow
 def test_a_figure_that_no_example_has_stops_nothing() -> None:
     examples = make_examples(40)
     examples.rows[:, PLACE["in_usd"]] = np.nan  # a store without prices
@@ -104,6 +107,7 @@ def test_owners_are_held_out_whole() -> None:
     assert not set(examples.owner[held].tolist()) & set(examples.owner[~held].tolist())
 
 
+@pytest.mark.slow
 def test_the_check_tells_learning_from_chance() -> None:
     examples = make_examples(150)
     found = check_training(examples, examples, 1)
@@ -111,6 +115,7 @@ def test_the_check_tells_learning_from_chance() -> None:
     assert found["shuffled"] < 0.6
 
 
+@pytest.mark.slow
 def test_equal_training_gives_equal_files(model: RoleModel, tmp_path: Path) -> None:
     again = train_roles(make_examples(), seed=1, version="test-1", info={"inputs": ["times"]})
     assert write_model(model) == write_model(again)
@@ -132,6 +137,7 @@ def rewrite(content: bytes, name: str, part: bytes) -> bytes:
     return whole.getvalue()
 
 
+@pytest.mark.slow
 def test_a_pickle_in_a_model_file_is_never_loaded(model: RoleModel, tmp_path: Path) -> None:
     class Trap:
         def __reduce__(self) -> tuple[Any, ...]:
@@ -146,6 +152,7 @@ def test_a_pickle_in_a_model_file_is_never_loaded(model: RoleModel, tmp_path: Pa
     assert not (tmp_path / "sprung").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["cut", "text", "features"])
 def test_damaged_or_foreign_models_are_refused(model: RoleModel, tmp_path: Path, damage: str) -> None:
     content = write_model(model)
@@ -165,6 +172,7 @@ def _with_other_features(content: bytes) -> bytes:
     return rewrite(content, "model.json", text.replace(digest, "0" * 16).encode())
 
 
+@pytest.mark.slow
 def test_what_decides_is_named_first(model: RoleModel) -> None:
     rows = make_examples(seed=6).rows[:5]
     told = explain_predictions(model, rows, predict_rows(model, rows).role)

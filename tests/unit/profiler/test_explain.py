@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -13,20 +14,20 @@ import intel
 from intel.config import Settings
 from intel.errors import UsageError
 from intel.export.files import export_table
-from intel.pipeline import build, make_demo
+from intel.pipeline import build
 from intel.profiler.database import Database
 from intel.profiler.judge import list_judgements, record_judgement, revoke_judgement
 from intel.profiler.path import MergePath, find_merge_path
 from intel.profiler.waterfall import draw_waterfall, weigh_merge, weigh_owner, weigh_pair
+from tests.shared import share_demo
 
 PUBLIC_TABLES = ("evidence", "clusters", "entities", "attributions", "roles", "labels", "issues")
 
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    settings = Settings(store=tmp_path_factory.mktemp("explain") / "store")
-    make_demo(settings, transfers=20_000)
-    return settings
+    store = tmp_path_factory.mktemp("explain") / "store"
+    return Settings(store=Path(shutil.copytree(share_demo(tmp_path_factory), store)))
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +157,7 @@ def export_public(store: Path, folder: Path) -> dict[str, bytes]:
     return {name: (folder / f"{name}.csv").read_bytes() for name in PUBLIC_TABLES}
 
 
+@pytest.mark.slow
 def test_judgements_wait_apply_and_are_taken_back_without_touching_what_is_public(
     settings: Settings, demo: Database, tmp_path: Path
 ) -> None:

@@ -110,7 +110,7 @@ def test_text_amounts_have_no_exponent_and_no_empty_tail(reader: Reader) -> None
 
 
 @pytest.mark.parametrize("sort", ["time", "value", "amount", "token", "counterparty", "kind", "direction"])
-@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("descending", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_pages_in_any_order_show_each_row_once(reader: Reader, sort: Sort, descending: bool) -> None:
     subject = resolve_subject(reader, "alice-fund")
     everything = read_page(reader, subject, limit=10_000, sort=sort, descending=descending).rows

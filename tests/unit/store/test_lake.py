@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from intel.errors import StoreBusy, StoreError, UsageError
 from intel.store import open_connection
 from intel.store.lake import Lake, LakeRun, lake_schema, quote_literal
+from tests.faults.doom import start_server
 
 
 class Stopped(Exception):
@@ -187,7 +187,7 @@ def hold_lake(store: Path, ready: object, release: object) -> None:
 
 def test_two_writers_at_once_are_refused_and_readers_are_not(lake: Lake) -> None:
     write(lake, lambda run: run.append("prices", as_prices(price("A", 1.0))))
-    context = multiprocessing.get_context("spawn")
+    context = start_server()
     ready, release = context.Event(), context.Event()
     other = context.Process(target=hold_lake, args=(lake.store, ready, release))
     other.start()

@@ -139,6 +139,7 @@ def test_another_schema_is_refused(store: Path) -> None:
         Reader(store)
 
 
+@pytest.mark.slow
 def test_import_intel_is_light_and_offers_its_names() -> None:
     script = (
         "import sys, intel\n"

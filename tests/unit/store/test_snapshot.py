@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -27,6 +26,7 @@ from intel.store.snapshot import (
     republish_build,
     snapshot_path,
 )
+from tests.faults.doom import start_server
 
 
 class Killed(BaseException):
@@ -146,7 +146,7 @@ def hold_build(store: Path, ready: object, release: object) -> None:
 
 def test_two_builds_at_once_are_refused_and_readers_are_not(tmp_path: Path) -> None:
     make(tmp_path, "b1")
-    context = multiprocessing.get_context("spawn")
+    context = start_server()
     ready, release = context.Event(), context.Event()
     other = context.Process(target=hold_build, args=(tmp_path, ready, release))
     other.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -14,13 +15,14 @@ import pytest
 from intel.errors import UsageError
 from intel.store.snapshot import current_build
 from intel.store.spark import check_engine
-from tests.commands import make_store, run
+from tests.commands import run
 from tests.parts import require_part
+from tests.shared import share_small_store
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_store(tmp_path_factory.mktemp("spark"))
+    return Path(shutil.copytree(share_small_store(tmp_path_factory), tmp_path_factory.mktemp("spark") / "store"))
 
 
 @pytest.mark.parametrize(

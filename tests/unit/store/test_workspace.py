@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from intel.errors import StoreError, UsageError
 from intel.model import JudgementEnd
 from intel.store.lake import lake_schema
 from intel.store.workspace import Workspace
+from tests.faults.doom import start_server
 
 NOW = datetime(2024, 5, 1)  # noqa: DTZ001 (the workspace's times are UTC without saying so)
 
@@ -101,7 +101,7 @@ def add_many(store: Path, start: object, own: int) -> None:
 
 
 def test_two_processes_add_together_and_once(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
+    context = start_server()
     start = context.Barrier(2)
     others = [context.Process(target=add_many, args=(tmp_path, start, own)) for own in (1, 2)]
     for other in others:
@@ -128,7 +128,7 @@ def test_who_adds_in_the_middle_of_another_waits_and_adds_only_what_is_new(
     tmp_path: Path, workspace: Workspace
 ) -> None:
     workspace.add_labels(as_table(claim(9)))
-    context = multiprocessing.get_context("spawn")
+    context = start_server()
     ready = context.Event()
     other = context.Process(target=add_slowly, args=(tmp_path / "store", ready))
     other.start()
