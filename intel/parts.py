@@ -123,7 +123,7 @@ class Parts:
         return since >= 0 and self.lake.is_only_added_to(table, since, self.commit.tables[table])
 
     def _list_inputs(self, name: str, given: Mapping[str, str]) -> dict[str, str]:
-        """Return all that decides a part, by name: values, versions of lake tables, stamps of parts, digests of rows."""
+        """Return all that decides a part, by name: values, lake versions, stamps of parts, digests of rows."""
         part = PARTS[name]
         inputs = {**self.given, **given}
         inputs |= {f"lake.{table}": str(self.versions.get(table)) for table in part.lake}
