@@ -109,12 +109,14 @@ class Parts:
         if not copy_facts(self.store, base, self.build):
             return full | {"why": "the facts of the build before are damaged"}
         is_appended = self._is_added_to("transactions", record)
-        why = extend_facts(self.build.con, record, is_appended=is_appended)
+        rows = self.build.con.execute("select count(*) from facts.transfers").fetchall()[0][0]
+        since = {"sorted_rows": record.get("sorted_rows", str(rows)), "full_rows": record["full_rows"]}
+        why = extend_facts(self.build.con, {**record, **since}, is_appended=is_appended)
         if why:
             empty_facts(self.build)
             return full | {"why": why}
         why = "rows were only added, all of them later"
-        return {**told, "full_rows": record["full_rows"], "how": "extended", "of": base.build_id, "why": why}
+        return {**told, **since, "how": "extended", "of": base.build_id, "why": why}
 
     def _is_added_to(self, table: str, record: Mapping[str, str]) -> bool:
         since = int(record[f"{table}_version"])

@@ -103,7 +103,8 @@ def extend_and_compare(before: Tables, after: Tables, full_rows: int = 10**6) ->
     with open_empty() as one, open_empty() as other:
         show_lake(one, before)
         build_whole(one)
-        told = {**describe_ledger(one), "full_rows": str(full_rows)}
+        rows = one.execute("select count(*) from facts.transfers").fetchall()[0][0]
+        told = {**describe_ledger(one), "full_rows": str(full_rows), "sorted_rows": str(rows)}
         show_lake(one, after)
         why = extend_facts(one, told, is_appended=True)
         if not why:
