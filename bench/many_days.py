@@ -19,6 +19,7 @@ from bench.incremental import split_economy
 from intel.etl.accounts import build_accounts
 from intel.etl.extend import describe_ledger, extend_facts
 from intel.etl.ledger import build_context, build_ledger
+from intel.sources.world import WorldSettings, choose_days
 from intel.store import Connection, open_connection
 from intel.store.ddl import create_tables, read_tables
 from intel.store.lake import lake_schema
@@ -80,7 +81,8 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--share", type=float, default=0.005)
     options = parser.parse_args()
-    tables, _, coverage = split_economy(options.transfers, 0.0, 7)
+    economy = WorldSettings(transfers=options.transfers, seed=7, days=choose_days(options.transfers))
+    tables, _, coverage = split_economy(economy, 0.0)
     with tempfile.TemporaryDirectory() as folder, open_connection(memory="4GB", threads=2) as con:
         for name in read_tables()["lake"]:
             rows = tables.get(name, coverage if name == "coverage" else lake_schema(name).empty_table())
