@@ -42,10 +42,16 @@ def fill_lake(store: Path, tables: dict[str, pa.Table], coverage: pa.Table) -> N
         run.commit(rows=sum(table.num_rows for table in tables.values()), bad_rows=0)
 
 
-def split_economy(transfers: int, share: float, seed: int) -> tuple[dict[str, pa.Table], dict[str, pa.Table], pa.Table]:
+def split_economy(settings: WorldSettings, share: float) -> tuple[dict[str, pa.Table], dict[str, pa.Table], pa.Table]:
     """Return what comes first, what comes in the last `share` of the transfers, and the coverage of both."""
-    world = generate_world(WorldSettings(transfers=transfers, seed=seed, days=choose_days(transfers)))
+    world = generate_world(settings)
     tables = {name: pa.Table.from_batches(world.batches(name), lake_schema(name)) for name in TABLES}
+    seen = [asdict(one) for one in world.coverage if one.dataset in COVERED]
+    return *split_tables(tables, share), pa.Table.from_pylist(seen, schema=lake_schema("coverage"))
+
+
+def split_tables(tables: dict[str, pa.Table], share: float) -> tuple[dict[str, pa.Table], dict[str, pa.Table]]:
+    """Return what comes first, and what comes in the last `share` of the transfers."""
     times = pc.cast(tables["transfers"]["block_time"], pa.int64())
     cut = pa.scalar(int(pc.quantile(times, 1 - share)[0].as_py()), pa.timestamp("us"))
     first, last = {}, {}
@@ -55,8 +61,7 @@ def split_economy(transfers: int, share: float, seed: int) -> tuple[dict[str, pa
             continue
         is_early = pc.fill_null(pc.less_equal(table["block_time"], cut), fill_value=True)
         first[name], last[name] = table.filter(is_early), table.filter(pc.invert(is_early))
-    seen = [asdict(one) for one in world.coverage if one.dataset in COVERED]
-    return first, last, pa.Table.from_pylist(seen, schema=lake_schema("coverage"))
+    return first, last
 
 
 def measure(name: str, build: Callable[[], Manifest]) -> float:
@@ -90,7 +95,9 @@ def main() -> None:
     store = options.folder / "incremental"
     settings = Settings(store=store)
     try:
-        first, last, coverage = split_economy(options.transfers, options.share, options.seed)
+        days = choose_days(options.transfers)
+        economy = WorldSettings(transfers=options.transfers, seed=options.seed, days=days)
+        first, last, coverage = split_economy(economy, options.share)
         fill_lake(store, first, coverage)
         measure("first", lambda: pipeline.build(settings))
         fill_lake(store, last, coverage)

@@ -100,7 +100,7 @@ def build(
         manifest = pipeline.build(
             settle(store, memory=memory, engine=engine), with_ml=ml, full=full, known_before=before
         )
-    show(render_build(manifest.build_id, manifest.reports))
+    show(render_build(manifest.build_id, manifest.reports, manifest.parts))
     failed = [str(report["name"]) for report in manifest.reports if report["failed"]]
     if failed and not keep_going:
         hint = "the build stands without them; the table above says why, --keep-going accepts it"

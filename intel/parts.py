@@ -72,20 +72,22 @@ class Parts:
         self.store, self.build, self.given = lake.store, build, given
         self.lake, self.commit, self.versions = lake, commit, lake.name_contents(commit)
         self.records: dict[str, dict[str, str]] = {}
-        self._known = [] if full else list_builds(lake.store)[::-1]
+        self._full, self._known = full, [] if full else list_builds(lake.store)[::-1]
         self._intact: dict[str, bool] = {}
 
     def make(self, name: str, fill: Callable[[Connection], Iterable[Any] | None], **given: str) -> list[Report]:
         """Take a part over, or call `fill` with the connection; return its reports. `given` decides this part alone."""
-        key = self._find_key(name, given)
+        inputs = self._list_inputs(name, given)
+        key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
         for manifest in self._known:
             record = manifest.parts.get(name, {})
             if record.get("key") == key:
                 reports = _list_reports(name, manifest)
                 if not any(report["failed"] for report in reports) and self._take(name, manifest):
-                    self.records[name] = {**record, "how": "taken over"}
+                    self.records[name] = {**record, "how": "taken over", "why": ""}
                     return self._count_rows(name, reports)
         record = {"key": key, "stamp": uuid4().hex[:16], "made_in": self.build.build_id, "how": "made"}
+        record |= {"why": self._say_why(name, inputs), "inputs": json.dumps(inputs, sort_keys=True)}
         self.records[name] = record | (self._extend_facts() if name == "facts" else {})
         if self.records[name]["how"] == "extended":
             return []
@@ -107,11 +109,14 @@ class Parts:
         if not copy_facts(self.store, base, self.build):
             return full | {"why": "the facts of the build before are damaged"}
         is_appended = self._is_added_to("transactions", record)
-        why = extend_facts(self.build.con, record, is_appended=is_appended)
+        rows = self.build.con.execute("select count(*) from facts.transfers").fetchall()[0][0]
+        since = {"sorted_rows": record.get("sorted_rows", str(rows)), "full_rows": record["full_rows"]}
+        why = extend_facts(self.build.con, {**record, **since}, is_appended=is_appended)
         if why:
             empty_facts(self.build)
             return full | {"why": why}
-        return {**told, "full_rows": record["full_rows"], "how": "extended", "of": base.build_id}
+        why = "rows were only added, all of them later"
+        return {**told, **since, "how": "extended", "of": base.build_id, "why": why}
 
     def _is_added_to(self, table: str, record: Mapping[str, str]) -> bool:
         since = int(record[f"{table}_version"])
@@ -119,16 +124,26 @@ class Parts:
             return True
         return since >= 0 and self.lake.is_only_added_to(table, since, self.commit.tables[table])
 
-    def _find_key(self, name: str, given: Mapping[str, str]) -> str:
+    def _list_inputs(self, name: str, given: Mapping[str, str]) -> dict[str, str]:
+        """Return all that decides a part, by name: values, lake versions, stamps of parts, digests of rows."""
         part = PARTS[name]
-        told = [
-            name,
-            {**self.given, **given},
-            [[table, self.versions.get(table)] for table in part.lake],
-            [self.records[other]["stamp"] for other in part.on],
-            [digest_table(self.build.con, table) for table in part.sees],
-        ]
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+        inputs = {**self.given, **given}
+        inputs |= {f"lake.{table}": str(self.versions.get(table)) for table in part.lake}
+        inputs |= {other: self.records[other]["stamp"] for other in part.on}
+        return inputs | {table: digest_table(self.build.con, table) for table in part.sees}
+
+    def _say_why(self, name: str, inputs: Mapping[str, str]) -> str:
+        """Say in words why a part is made: what has changed since the newest build that has it."""
+        if self._full:
+            return "asked for: --full"
+        before = next((one.parts[name] for one in self._known if name in one.parts), None)
+        if before is None:
+            return "no build of before has it"
+        held = json.loads(before.get("inputs", "{}"))
+        changed = [key.removeprefix("beliefs.") for key, value in inputs.items() if held.get(key) != value]
+        return (
+            f"changed: {', '.join(changed)}" if changed else "that of before is damaged, incomplete or no longer fits"
+        )
 
     def _take(self, name: str, manifest: Manifest) -> bool:
         if name == "facts":

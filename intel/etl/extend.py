@@ -31,9 +31,9 @@ def describe_ledger(con: Connection) -> dict[str, str]:
 def extend_facts(con: Connection, told: Mapping[str, str], *, is_appended: bool) -> str:
     """Add to facts, a copy of an older build's, what the lake has beyond it; return why that cannot be done, or "".
 
-    `told` is what `describe_ledger` said of the older build's lake, and `full_rows` the transfers of the last full
-    one; the lake's transfers were only added to since. `is_appended`: so were its transactions. After a refusal the
-    facts are of no use.
+    `told` is what `describe_ledger` said of the older build's lake, `full_rows` the transfers that the lake had when
+    facts were last made whole, and `sorted_rows` those that the facts then had; the lake's transfers were only added to
+    since. `is_appended`: so were its transactions. After a refusal the facts are of no use.
     """
     until = _read_time(told["transfers_until"])
     if until is None:
@@ -47,7 +47,7 @@ def extend_facts(con: Connection, told: Mapping[str, str], *, is_appended: bool)
     why = _check_sums(con)
     if why:
         return why
-    _extend_accounts(con, first)
+    _extend_accounts(con, first, int(told["sorted_rows"]))
     _renew_context(con, told, is_appended=is_appended)
     for table in ("addresses", "assets", "prices"):
         con.execute(f"drop table old_{table}")
@@ -158,7 +158,6 @@ def _check_sums(con: Connection) -> str:
 
 _NEW_POSTINGS = f"""
 create or replace temp table new_postings as
-select * from (
     select sender_id as address_id, block_time, transfer_id, cast(-1 as tinyint) as direction,
         receiver_id as counterparty_id, asset_id, value_raw, value_micro_usd, tx_tag, {KIND_CODE} as kind_code
     from facts.transfers where sender_id is not null and transfer_id >= $first
@@ -166,7 +165,6 @@ select * from (
     select receiver_id, block_time, transfer_id, cast(1 as tinyint), sender_id, asset_id, value_raw, value_micro_usd,
         tx_tag, {KIND_CODE}
     from facts.transfers where receiver_id is not null and transfer_id >= $first
-) order by address_id, block_time, transfer_id, direction
 """
 
 # Sums of before and sums of the new rows, added up. What was too large for the type stays so: nothing is negative.
@@ -247,17 +245,29 @@ left join signed g using (address_id) order by address_id
 """
 
 
-def _extend_accounts(con: Connection, first: int) -> None:
+# All that was added since the facts were last made whole is one sorted run: a run for each day would make queries read
+# every one of them.
+_SORT_IN = """
+create or replace temp table added as
+select * from (
+    select * from facts.postings where transfer_id >= $sorted_rows union all select * from new_postings
+) order by address_id, block_time, transfer_id, direction
+"""
+
+
+def _extend_accounts(con: Connection, first: int, sorted_rows: int) -> None:
     """Add the postings of the transfers from `first` on, and what they change in the sums."""
     con.execute(_NEW_POSTINGS, {"first": first})
     con.execute(_ADD_SUMS)
     con.execute(_MET)
     con.execute(_ADD_STATS, {"first": first})
-    con.execute("insert into facts.postings from new_postings")
+    con.execute(_SORT_IN, {"sorted_rows": sorted_rows})
+    con.execute("delete from facts.postings where transfer_id >= $1", [sorted_rows])
+    con.execute("insert into facts.postings from added")
     for table, new in (("address_assets", "sums"), ("address_stats", "stats")):
         con.execute(f"truncate facts.{table}")
         con.execute(f"insert into facts.{table} from {new}")
-    con.execute("drop table sums; drop table met; drop table stats; drop table new_postings")
+    con.execute("drop table sums; drop table met; drop table stats; drop table new_postings; drop table added")
 
 
 def _renew_context(con: Connection, told: Mapping[str, str], *, is_appended: bool) -> None:

@@ -166,8 +166,8 @@ create table facts.transfers (
     tx_tag integer                   -- 28 bits of the hash: with block_time it tells one transaction from another
 );
 
--- Double entry: each transfer seen from each end. Sorted by address_id, block_time, transfer_id; what was added to the
--- facts of an older build follows, sorted so too.
+-- Double entry: each transfer seen from each end. Sorted by address_id, block_time, transfer_id; what was added since
+-- facts were last made whole follows, sorted so too.
 create table facts.postings (
     address_id bigint, block_time timestamp, transfer_id bigint,
     direction tinyint,               -- +1 received, -1 sent

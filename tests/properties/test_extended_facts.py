@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -103,7 +104,8 @@ def extend_and_compare(before: Tables, after: Tables, full_rows: int = 10**6) ->
     with open_empty() as one, open_empty() as other:
         show_lake(one, before)
         build_whole(one)
-        told = {**describe_ledger(one), "full_rows": str(full_rows)}
+        rows = one.execute("select count(*) from facts.transfers").fetchall()[0][0]
+        told = {**describe_ledger(one), "full_rows": str(full_rows), "sorted_rows": str(rows)}
         show_lake(one, after)
         why = extend_facts(one, told, is_appended=True)
         if not why:
@@ -186,6 +188,23 @@ def test_what_changes_something_of_before_is_refused(change: Mapping[str, list[R
     found = extend_and_compare(BASE, NEXT | change)
     assert why in found
     assert bool(found) == bool(why)
+
+
+def test_what_was_added_day_by_day_is_one_sorted_run() -> None:
+    with open_empty() as con:
+        told: dict[str, str] = {}
+        for rows in (4, 6, 7, 8):
+            show_lake(con, {**BASE, "transfers": ROWS[:rows]})
+            if told:
+                assert not extend_facts(con, told, is_appended=True)
+            else:
+                build_whole(con)
+            told = {**describe_ledger(con), "full_rows": "100", "sorted_rows": "4"}
+        lying = con.execute(
+            "select address_id, block_time, transfer_id, direction from facts.postings order by rowid"
+        ).fetchall()
+        assert len(lying) == 16
+        assert sum(one > other for one, other in pairwise(lying)) == 1
 
 
 def test_very_many_new_rows_are_better_sorted() -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 import shutil
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from intel import parts, pipeline
 from intel.config import Settings
 from intel.model import JudgementEnd
 from intel.parts import PARTS
+from intel.render import render_build
 from intel.store.compaction import compact_lake
 from intel.store.ddl import read_tables
 from intel.store.lake import Lake
@@ -139,6 +142,26 @@ def test_later_transfers_extend_the_facts(settings: Settings, tmp_path: Path) ->
     assert equals_full(settings)
     pipeline.ingest_files(settings, [write_csv(tmp_path / "again.csv", [DAY[0] | {"value_raw": "7"}])])
     assert "replaced" in pipeline.build(settings).parts["facts"]["why"]
+
+
+def test_a_build_says_why_each_part_was_made(settings: Settings, tmp_path: Path) -> None:
+    def tell(**more: bool) -> dict[str, tuple[str, str]]:
+        manifest = pipeline.build(settings, **more)
+        page = StringIO()
+        Console(file=page, width=200).print(render_build(manifest.build_id, manifest.reports, manifest.parts))
+        assert all(record["why"] in page.getvalue() for record in manifest.parts.values())
+        return {name: (record["how"], record["why"]) for name, record in manifest.parts.items()}
+
+    judge(settings)
+    assert tell() == dict.fromkeys(PARTS, ("taken over", ""))
+    add_label(settings, tmp_path, "0x" + "77" * 20, owner="Acorn Exchange")
+    assert tell()["labels"] == ("made", "changed: lake.labels")
+    pipeline.retract_labels(settings, source="book")
+    assert "anchors" in tell()["evidence"][1]
+    (snapshot_path(settings.store, current_build(settings.store)) / "flows.tx.npy").write_bytes(b"")
+    judge(settings)
+    assert tell()["flows"] == ("made", "that of before is damaged, incomplete or no longer fits")
+    assert tell(full=True) == dict.fromkeys(PARTS, ("made", "asked for: --full"))
 
 
 def test_compaction_makes_nothing_anew(settings: Settings) -> None:
