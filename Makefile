@@ -47,6 +47,9 @@ soak: setup  ## kill ingests and builds fifty times in each phase (KILLS=N), and
 	INTEL_SOAK=$(KILLS) $(BIN)/python -m pytest -s -v -n $(WORKERS) tests/faults/test_killed_builds.py \
 		tests/faults/test_killed_ingests.py tests/hostile
 	INTEL_SOAK=$(KILLS) $(BIN)/python -m pytest -s -v tests/live/test_kills.py
+	@if $(BIN)/python -c "import atheris" 2>/dev/null; \
+	then $(BIN)/python -m tests.hostile.fuzz_readers -max_total_time=$$((6 * $(KILLS))) -rss_limit_mb=4000; \
+	else echo "libFuzzer was not asked: atheris is not installed ($(BIN)/uv pip install atheris)"; fi
 
 audit: setup  ## ask whether a package of the lock has a known vulnerability; says so where nobody can be asked
 	@.ci/audit

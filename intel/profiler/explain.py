@@ -12,6 +12,7 @@ from intel.profiler.judge import list_judgements_about
 from intel.profiler.labels import list_claim_chains, list_labels
 from intel.profiler.path import MergePath, find_anchor_path, find_merge_path, tell_step
 from intel.profiler.postings import cap_sum
+from intel.profiler.subjects import prepare_told_addresses
 from intel.profiler.verdict import VETOES, list_against, list_changes
 from intel.profiler.waterfall import list_weights, select_across, weigh_merge, weigh_owner, weigh_pair
 from intel.store.reader import Reader
@@ -185,6 +186,7 @@ def list_attributions(reader: Reader, subject: Subject, *, limit: int = 10) -> l
         a.label_source, a.rival_entity_id, a.rival_confidence, a.visibility from beliefs.attributions a"""
     rows = reader.records(f"{told} where a.address_id in (select unnest($ids))", {"ids": list(subject.address_ids)})
     chains = set(list_claim_chains(subject))
+    prepare_told_addresses(reader)
     if reader.query("select 1 from told_addresses where address = $address limit 1", {"address": subject.name}):
         rows += reader.records(f"{told} where a.address_id is null and a.address = $address", {"address": subject.name})
     rows = [row for row in rows if row["chain"] in chains]
@@ -193,7 +195,8 @@ def list_attributions(reader: Reader, subject: Subject, *, limit: int = 10) -> l
 
 def _rank_attribution(row: dict[str, Any]) -> tuple[bool, float, str, str]:
     """Order attributions of one address: private before public, the surest first."""
-    return row["visibility"] != "private", -row["confidence"], row["chain"], row["entity_id"]
+    confidence = -1.0 if row["confidence"] is None else row["confidence"]
+    return row["visibility"] != "private", -confidence, row["chain"], row["entity_id"]
 
 
 def _judge(found: dict[str, Any], left: Subject, right: Subject) -> tuple[str, str]:

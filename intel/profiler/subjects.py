@@ -104,7 +104,7 @@ def _resolve_address(reader: Reader, chain: str | None, text: str, tier: Tier) -
 
 def _find_occurrences(reader: Reader, chain: str | None, address: str) -> list[tuple[str, int | None]]:
     """Return (chain, address_id) wherever the address occurs; id None where only a label knows it."""
-    reader.share("told_addresses", lambda: _fill_told_addresses(reader))
+    prepare_told_addresses(reader)
     asked: dict[str, object] = {"address": address}
     told = reader.query("select chain from told_addresses where address = $address", asked)
     known: dict[str, int | None] = {str(name): None for (name,) in told}
@@ -117,13 +117,17 @@ def _find_occurrences(reader: Reader, chain: str | None, address: str) -> list[t
     return on_chains or real
 
 
-def _fill_told_addresses(reader: Reader) -> None:
+def prepare_told_addresses(reader: Reader) -> None:
     """Fill the build's `told_addresses(address, chain)`: those that labels tell of, in the ledger or not."""
-    reader.query(
-        """create or replace table told_addresses as
-        select address, chain from beliefs.labels
-        union select address, chain from beliefs.attributions where address_id is null order by 1, 2"""
-    )
+
+    def fill() -> None:
+        reader.query(
+            """create or replace table told_addresses as
+            select address, chain from beliefs.labels
+            union select address, chain from beliefs.attributions where address_id is null order by 1, 2"""
+        )
+
+    reader.share("told_addresses", fill)
 
 
 def _address_subject(reader: Reader, address: str, found: list[tuple[str, int | None]], tier: Tier) -> Subject:
@@ -146,7 +150,7 @@ def _address_subject(reader: Reader, address: str, found: list[tuple[str, int | 
 def _find_owner(reader: Reader, whose: str, params: dict[str, object]) -> str | None:
     # Ids are dealt in the order of the table, so they find their rows without a look at every address.
     rows = reader.query(
-        f"""select a.visibility <> 'private', -a.confidence, a.chain, a.entity_id
+        f"""select a.visibility <> 'private', coalesce(-a.confidence, 1), a.chain, a.entity_id
         from beliefs.attributions a where {whose}""",
         params,
     )

@@ -68,6 +68,19 @@ def test_the_manifest_has_size_and_checksum_of_every_file(tmp_path: Path) -> Non
     assert read_manifest(tmp_path, "b1").files == expected
 
 
+@pytest.mark.parametrize(("table", "column"), [("facts.addresses", "address_id"), ("beliefs.evidence", "right_id")])
+def test_rows_that_lie_anywhere_are_found_by_an_index(tmp_path: Path, table: str, column: str) -> None:
+    with open_build(tmp_path, "b1", memory="1GB", threads=1) as build:
+        build.con.execute(
+            f"insert into {table} by name select range as {column} from range(300000) order by hash(range)"
+        )
+        publish_build(tmp_path, build, Manifest("b1", "2024-01-01T00:00:00", "c", "0", "v", {}))
+    with Reader(tmp_path) as reader:
+        found = f"select {column} from {table} where {column} = $id"
+        assert reader.query(found, {"id": 77}) == [(77,)]
+        assert "Index Scan" in str(reader.query(f"explain analyze {found}", {"id": 77}))
+
+
 def test_a_build_that_failed_leaves_the_old_one_current_and_no_folder(tmp_path: Path) -> None:
     make(tmp_path, "b1")
     with pytest.raises(Killed), open_build(tmp_path, "b2", memory="500MB", threads=1):
