@@ -40,7 +40,7 @@ from intel.sources.parsed import Parsed, merge_parsed
 from intel.sources.prices import read_prices
 from intel.sources.tokens import read_assets, read_tokens
 from intel.sources.world import WorldSettings, choose_days, generate_world
-from intel.store import Connection, Engine, name_failures, open_connection
+from intel.store import Connection, name_failures, open_connection
 from intel.store.identity_ledger import no_former_members, read_former_members, record_identities
 from intel.store.lake import Commit, Lake, LakeRun, lake_schema, lock_file
 from intel.store.snapshot import (
@@ -53,7 +53,7 @@ from intel.store.snapshot import (
     republish_build,
 )
 from intel.store.spark import check_engine
-from intel.store.spark_engine import choose_engine
+from intel.store.spark_engine import SparkEngine, choose_engine
 from intel.store.workspace import CLAIM_COLUMNS, Workspace
 
 
@@ -341,7 +341,7 @@ def _lay_facts(con: Connection) -> None:
     build_context(con)
 
 
-def _read_labels(con: Connection, engine: Engine) -> None:
+def _read_labels(con: Connection, engine: Connection | SparkEngine) -> None:
     """Say whom the labels name, and which addresses serve many."""
     con.execute(
         "create or replace temp view labels_in as "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from intel.heuristics.account_owner import HEURISTIC as ACCOUNT_OWNER
 from intel.heuristics.activity_rhythm import HEURISTIC as ACTIVITY_RHYTHM
@@ -46,7 +46,9 @@ from intel.heuristics.verified_name import HEURISTIC as VERIFIED_NAME
 from intel.heuristics.wallet_expansion import HEURISTIC as WALLET_EXPANSION
 from intel.heuristics.wash_trade import HEURISTIC as WASH_TRADE
 from intel.store import Connection, Engine
-from intel.store.spark_engine import SparkEngine
+
+if TYPE_CHECKING:  # whoever only reads evidence need not wait for what translates SQL
+    from intel.store.spark_engine import SparkEngine
 
 T = TypeVar("T")
 
@@ -114,12 +116,12 @@ _FILLS: dict[Callable[..., Any], tuple[str, ...]] = {
 }
 
 
-def run_on(engine: Engine, con: Connection, step: Callable[[Engine], T]) -> T:
+def run_on(engine: Connection | SparkEngine, con: Connection, step: Callable[[Engine], T]) -> T:
     """Run flag_hygiene, type_services or gather_evidence on `engine`; what it finds stands in `con` at the end.
 
     `engine` is the connection itself, or a cluster: then what the step reads is copied there and its findings back.
     """
-    if not isinstance(engine, SparkEngine):
+    if isinstance(engine, Connection):
         answer = step(con)
         drop_inputs(con)  # the largest tables of a build: what comes next needs the room
         return answer

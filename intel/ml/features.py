@@ -10,14 +10,17 @@ import hashlib
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from intel.ml.feature_list import FEATURES
 from intel.ml.feature_tables import STEPS
-from intel.store import Connection, Engine
-from intel.store.spark_engine import SparkEngine
+from intel.store import Connection
+
+if TYPE_CHECKING:
+    from intel.store.spark_engine import SparkEngine
 
 Matrix = npt.NDArray[np.float32]
 
@@ -53,14 +56,16 @@ _COLUMNS = ", ".join(f"cast({feature.sql} as float) as {feature.name}" for featu
 _ROWS = f"select s.address_id, {_COLUMNS} {_JOINED}"
 
 
-def build_features(con: Connection, cut_off: datetime | None = None, *, engine: Engine | None = None) -> None:
+def build_features(
+    con: Connection, cut_off: datetime | None = None, *, engine: Connection | SparkEngine | None = None
+) -> None:
     """Make the temporary table role_features: address_id and one column (float) per feature, sorted by address_id.
 
     One row per address with a transfer before `cut_off` (UTC, null: all of history). Null is: does not apply, or the
     store cannot tell. Reads facts alone. Where `engine` is a cluster it does the work, and `con` holds the result.
     """
     bounds: dict[str, object] = {"cut_off": cut_off or _END, "end": _END}
-    if isinstance(engine, SparkEngine):
+    if engine is not None and not isinstance(engine, Connection):
         _build_on_cluster(engine, con, bounds)
         return
     spans = _list_buckets(con)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import betaincinv
 
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -141,14 +140,20 @@ def bound_share(right: int, n: int, sure: float = SURE) -> tuple[float, float]:
     if n == 0:
         return 0.0, 1.0
     tail = (1 - sure) / 2
-    low = 0.0 if right == 0 else float(betaincinv(right, n - right + 1, tail))
-    high = 1.0 if right == n else float(betaincinv(right + 1, n - right, 1 - tail))
+    low = 0.0 if right == 0 else _invert_beta(right, n - right + 1, tail)
+    high = 1.0 if right == n else _invert_beta(right + 1, n - right, 1 - tail)
     return low, high
+
+
+def _invert_beta(a: float, b: float, share: float) -> float:
+    from scipy.special import betaincinv  # a third of a second: only who measures waits for it
+
+    return float(betaincinv(a, b, share))
 
 
 def bound_errors(wrong: int, n: int, sure: float = SURE) -> float:
     """Return how large the share of errors may yet be, one-sided: with 0 wrong of n about 3 / n (1 where n is 0)."""
-    return 1.0 if wrong >= n else float(betaincinv(wrong + 1, n - wrong, sure))
+    return 1.0 if wrong >= n else _invert_beta(wrong + 1, n - wrong, sure)
 
 
 def cover_at_precision(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +15,10 @@ from intel.errors import BadInput
 from intel.ml.explain_roles import explain_predictions
 from intel.ml.features import build_features, read_features
 from intel.ml.roles import RoleModel, predict_rows, read_model
-from intel.store import Connection, Engine
+from intel.store import Connection
+
+if TYPE_CHECKING:
+    from intel.store.spark_engine import SparkEngine
 
 OWN_MODEL = "roles.npz"  # in the store: what `intel train` learnt from its labels
 BASIS = "model "  # how the basis of every predicted role begins
@@ -55,7 +59,7 @@ def list_inputs(con: Connection) -> list[str]:
     return [name for name, query in _INPUTS.items() if con.execute(query).fetchall()]
 
 
-def predict_roles(con: Connection, path: Path | None, engine: Engine | None = None) -> ModelReport:
+def predict_roles(con: Connection, path: Path | None, engine: Connection | SparkEngine | None = None) -> ModelReport:
     """Add what the model says to beliefs.roles, where nothing is known yet and the model is sure enough.
 
     Every such row has the basis `model <version>`, a calibrated probability and an explanation. Nothing rests

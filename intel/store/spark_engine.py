@@ -23,7 +23,7 @@ from sqlglot import exp
 
 from intel.config import Settings
 from intel.errors import EngineLost, StoreError
-from intel.store.connection import Connection, Engine, open_connection
+from intel.store.connection import Connection, open_connection
 from intel.store.ddl import create_tables, read_tables
 from intel.store.dialect import write_spark
 from intel.store.snapshot import Build
@@ -252,7 +252,7 @@ class SparkEngine:
 
 
 @contextmanager
-def choose_engine(settings: Settings, work: Build) -> Iterator[Engine]:
+def choose_engine(settings: Settings, work: Build) -> Iterator[Connection | SparkEngine]:
     """Yield what runs the rules of a build: its own DuckDB, or the Spark cluster that the settings name.
 
     A cluster's workers must see the store under the same path; what they write there goes with the build.
