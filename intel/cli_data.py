@@ -92,7 +92,7 @@ def build(
     """Make a new snapshot from lake and workspace, and make it current; one of a past date is pinned instead."""
     from intel import pipeline
     from intel.profiler.postings import parse_window
-    from intel.render import render_build
+    from intel.render_build import render_build
 
     before = parse_window(until=as_known_on).until
 

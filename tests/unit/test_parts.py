@@ -15,7 +15,7 @@ from intel import parts, pipeline
 from intel.config import Settings
 from intel.model import JudgementEnd
 from intel.parts import PARTS
-from intel.render import render_build
+from intel.render_build import render_build
 from intel.store.compaction import compact_lake
 from intel.store.ddl import read_tables
 from intel.store.lake import Lake
