@@ -27,7 +27,8 @@ from roles_worlds import CUTS, NAMES, TUNING, World, gather_worlds
 from sklearn.metrics import roc_auc_score
 
 from intel.ml.features import FEATURES, build_features
-from intel.ml.roles import RoleModel, measure_strangeness, predict_rows, read_model, soften, write_model
+from intel.ml.roles import RoleModel, predict_rows, read_model, soften, write_model
+from intel.ml.strangeness import measure_parts, measure_strangeness
 from intel.ml.training import Examples, fit_baseline, train_roles
 from intel.ml.trees import score_rows
 from intel.store import open_connection
@@ -164,7 +165,7 @@ def measure_open(work: Path) -> dict[str, Any]:
         roles = np.concatenate([test.role.astype(str) for test in tests.values()])
         rows = np.concatenate([test.rows for test in tests.values()])
         p = soften(score_rows(model.trees, rows), model.temperature)
-        strange = measure_strangeness(p, rows, model.low, model.high)
+        strange = measure_strangeness(measure_parts(p, rows, model.typical), model.tails)
         said = predict_rows(model, rows).is_known
         is_known = ~np.isin(roles, held)
         for role in held:
