@@ -26,6 +26,7 @@ Floats = npt.NDArray[np.float64]
 Matrix = npt.NDArray[np.float32]
 
 FORMAT = 2
+_MOST_BYTES = 100_000_000  # of a file's parts together; ours has about 2 MB
 _STAMP = (1980, 1, 1, 0, 0, 0)  # of every entry: the same model gives the same file
 
 
@@ -102,17 +103,24 @@ def write_model(model: RoleModel) -> bytes:
 
 
 def read_model(path: Path) -> RoleModel:
-    """Read a model file; nothing in it is ever run. BadInput where it is damaged or made for other features."""
+    """Read a model file; nothing in it is ever run.
+
+    BadInput where it is damaged, of another format (2 since strangeness has typical examples) or for other features.
+    """
     hint = "train one for this version: intel train"
     try:
         with zipfile.ZipFile(path) as archive:
+            if sum(part.file_size for part in archive.infolist()) > _MOST_BYTES:
+                raise ValueError("unpacked it is larger than any model")
             told = json.loads(archive.read("model.json"))
             arrays = {
                 name.removesuffix(".npy"): np.load(io.BytesIO(archive.read(name)), allow_pickle=False)
                 for name in archive.namelist()
                 if name.endswith(".npy")
             }
-        if told["format"] != FORMAT or told["features"] != hash_features():
+        if told["format"] != FORMAT:
+            raise BadInput(f"the model {path} has format {told['format']}; this version reads format {FORMAT}", hint)
+        if told["features"] != hash_features():
             raise BadInput(f"the model {path} was made for other features ({told['features']})", hint)
         trees = read_trees(arrays)
         typical = read_typical(arrays, len(told["roles"]), len(FEATURES))

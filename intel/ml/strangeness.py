@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -24,7 +25,7 @@ class Typical(NamedTuple):
 
     middle: Floats  # (columns)
     spread: Floats  # (columns)
-    points: npt.NDArray[np.float16]  # (points, 2 columns): where, and how much of it is missing
+    points: npt.NDArray[np.float16]  # (points, 2 columns): where, and how much of it is missing; role after role
     role: npt.NDArray[np.int16]  # of each point
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
@@ -38,7 +39,8 @@ def read_typical(arrays: dict[str, npt.NDArray[Any]], roles: int, columns: int) 
     if (
         typical.middle.shape != (columns,) or typical.spread.shape != (columns,)
         or typical.points.shape != (len(typical.role), 2 * columns) or not (typical.spread > 0).all()
-        or sorted(set(typical.role.tolist())) != list(range(roles))
+        or not np.isfinite(typical.middle).all() or not np.isfinite(typical.points).all()
+        or sorted(set(typical.role.tolist())) != list(range(roles)) or (np.diff(typical.role) < 0).any()
     ):  # fmt: skip
         raise ValueError("its typical examples do not fit together")
     return typical
@@ -55,7 +57,7 @@ def find_typical(rows: Matrix, role: Ids, seed: int) -> Typical:
     spread[seen] = np.nanstd(wide[:, seen], axis=0) + 1e-3
     points, owner = [], []
     for place in range(int(role.max()) + 1):
-        mine = _scale(wide[role == place], middle, spread)
+        mine = place_rows(rows[role == place], middle, spread)
         if len(mine) > 2 * POINTS:
             groups = MiniBatchKMeans(POINTS, n_init=1, batch_size=512, random_state=seed).fit(mine)
             mine = groups.cluster_centers_
@@ -64,10 +66,23 @@ def find_typical(rows: Matrix, role: Ids, seed: int) -> Typical:
     return Typical(middle, spread, np.concatenate(points).astype(np.float16), np.concatenate(owner))
 
 
-def _scale(wide: Floats, middle: Floats, spread: Floats) -> Floats:
-    missing = np.isnan(wide)
-    where = np.where(missing, 0.0, (wide - middle) / spread)
-    return np.clip(np.hstack([where, _MISSING * missing]), -_MOST, _MOST)
+def place_rows(rows: Matrix, middle: Floats, spread: Floats) -> Matrix:
+    """Return where rows lie (rows, 2 columns): each figure in spreads from the middle, then whether it is missing."""
+    where = np.empty((len(rows), 2 * rows.shape[1]), dtype=np.float32)
+    _fill_places(np.ascontiguousarray(rows), middle, spread, where)
+    return where
+
+
+@numba.njit(cache=True, parallel=True)
+def _fill_places(rows: Matrix, middle: Floats, spread: Floats, where: Matrix) -> None:
+    columns = rows.shape[1]
+    for row in numba.prange(rows.shape[0]):
+        for column in range(columns):
+            x = np.float64(rows[row, column])
+            is_missing = np.isnan(x)
+            z = 0.0 if is_missing else (np.sign(x) * np.log1p(abs(x)) - middle[column]) / spread[column]
+            where[row, column] = min(max(z, -_MOST), _MOST)
+            where[row, columns + column] = _MISSING if is_missing else 0.0
 
 
 def compress_rows(rows: npt.NDArray[Any]) -> Floats:
@@ -80,15 +95,27 @@ def measure_parts(p: Floats, rows: Matrix, typical: Typical) -> Floats:
     """Return two reasons to call a row strange (2, rows): the model's doubt, and how far the role's examples are.
 
     The logarithm of 1 less the greatest of `p` (rows, roles), and the distance to the nearest typical example of that
-    role.
+    role; 100,000 rows take about 0.5 s.
     """
-    role, scaled = p.argmax(axis=1), _scale(compress_rows(rows), typical.middle, typical.spread)
-    far = np.zeros(len(rows))
-    for place in np.unique(role).tolist():
-        mine, points = role == place, typical.points[typical.role == place].astype(np.float64)
-        lengths = np.square(scaled[mine]).sum(axis=1)[:, None] + np.square(points).sum(axis=1)
-        far[mine] = np.sqrt(np.maximum((lengths - 2 * scaled[mine] @ points.T).min(axis=1), 0))
+    role = p.argmax(axis=1)
+    first = np.searchsorted(typical.role, np.arange(p.shape[1] + 1))
+    far = np.empty(len(rows))
+    where = place_rows(rows, typical.middle, typical.spread)
+    _fill_distances(where, role, typical.points.astype(np.float32), first, far)
     return np.stack([np.log(1 - p.max(axis=1) + 1e-6), far])
+
+
+@numba.njit(cache=True, parallel=True)
+def _fill_distances(where: Matrix, role: Ids, points: Matrix, first: Ids, far: Floats) -> None:
+    for row in numba.prange(where.shape[0]):
+        least = np.inf
+        for point in range(first[role[row]], first[role[row] + 1]):
+            total = 0.0
+            for column in range(where.shape[1]):
+                gap = np.float64(where[row, column]) - np.float64(points[point, column])
+                total += gap * gap
+            least = min(least, total)
+        far[row] = np.sqrt(least)
 
 
 def fit_tails(parts: Floats) -> Floats:
