@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from roles_card import plot_curves, write_card
 from roles_hop import measure_hop
-from roles_real import measure_real
+from roles_real import measure_learnt, measure_real
 from roles_scores import score_answers, score_model
 from roles_worlds import CUTS, NAMES, TUNING, World, gather_worlds
 from sklearn.metrics import roc_auc_score
@@ -207,7 +207,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("bench-roles"))
     parser.add_argument("--train", action="store_true")
-    parser.add_argument("--measure", default="", help="worlds, plain, controls, sources, open, hop, real, or all")
+    parser.add_argument(
+        "--measure", default="", help="worlds, plain, controls, sources, open, hop, real, learnt, or all"
+    )
     parser.add_argument("--write-card", action="store_true")
     parser.add_argument("--speed", type=Path)
     options = parser.parse_args()
@@ -223,6 +225,7 @@ def main() -> int:
         "open": measure_open,
         "hop": lambda _: measure_hop(find_mirror()),
         "real": lambda work: measure_real(find_mirror(), read_model(MODEL), gather_training(work), work),
+        "learnt": lambda work: measure_learnt(find_mirror(), work),
     }
     wanted = [*parts] if options.measure == "all" else [one for one in options.measure.split(",") if one]
     for name in wanted:

@@ -85,7 +85,7 @@ def write_real(figures: Figures) -> str:
         "| real kind | addresses | precision | recall | F1 | F1, abstaining | baseline F1 |",
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
-    lines += [*_list_kinds(real["shipped"]), "", say_confusions(real["shipped"]["confusions"]), *_write_own(real)]
+    lines += [*_list_kinds(real["shipped"]), "", say_confusions(real["shipped"]["confusions"]), *_write_learnt(figures)]
     return "\n".join(lines)
 
 
@@ -98,8 +98,8 @@ def _list_kinds(shipped: Figures) -> list[str]:
     ]
 
 
-def _write_own(real: Figures) -> list[str]:
-    own = real.get("own")
+def _write_learnt(figures: Figures) -> list[str]:
+    own = find(figures, "learnt", "own")
     if own is None:
         return ["", "### Learnt from real labels", "", f"This was {MISSING}."]
     lines = [
@@ -138,7 +138,7 @@ def _write_own(real: Figures) -> list[str]:
     lines += [
         f"| {name.removeprefix('tested on ')} | {one['learnt']:,} | {one['tested']:,} | "
         f"{one['model']['macro_f1']:.3f} | {one['baseline']['macro_f1']:.3f} | {one['shuffled']['macro_f1']:.3f} |"
-        for name, one in real.get("sources", {}).items()
+        for name, one in figures["learnt"]["sources"].items()
     ]
     return lines
 

@@ -18,6 +18,7 @@ _MISSING = 2.0  # how far a missing figure is from one that is there
 _LEVELS = np.concatenate([np.linspace(0, 0.9, 46), 1 - np.logspace(-1, -4, 46)[1:]])
 LEVELS = len(_LEVELS)
 _RAREST = 1e-4  # share of the known below which one is as rare as another
+ALWAYS = 8.5  # strangeness of whatever is beyond every known address by one reason alone: nearly -ln(2 * _RAREST)
 
 
 class Typical(NamedTuple):

@@ -16,6 +16,7 @@ from intel.ml.calibration import fit_isotonic
 from intel.ml.features import hash_features
 from intel.ml.roles import RoleModel, soften
 from intel.ml.strangeness import (
+    ALWAYS,
     LEVELS,
     Typical,
     compress_rows,
@@ -36,7 +37,7 @@ MOST = 4000  # examples of one role: more add hours, not knowledge
 HELD_OUT = 5  # every fifth owner is kept for calibration
 STEPS, LEAVES, RATE = 80, 15, 0.1  # chosen on the tuning seeds
 BALANCE = 0.25  # rare roles weigh more: a role's whole weight is raised to 1 - BALANCE
-KNOWN_SHARE = 0.95  # of the known that may pass as known: chosen on tuning economies, roles held out whole (model card)
+KNOWN_SHARE = 0.95  # of the known that may pass as known: chosen on tuning economies with roles held out (model card)
 LEAST_SURE = 0.75  # probability below which nothing is said
 
 
@@ -192,8 +193,9 @@ def calibrate_model(
     temperature = min((round(0.5 + 0.1 * step, 1) for step in range(31)), key=lambda t: (lose(t), t))
     p = soften(scores, temperature)
     chosen = p.argmax(axis=1)
-    most = 1 - 1 / (len(np.unique(owner)) + 2)  # so many owners never erring promise no more
-    knots = [[at, min(q, most)] for at, q in fit_isotonic(p.max(axis=1), (chosen == truth).astype(float), weights)]
+    sure = 1 - 1 / (len(np.unique(owner)) + 2)  # so many owners never erring promise no more
+    knots = [[at, min(q, sure)] for at, q in fit_isotonic(p.max(axis=1), (chosen == truth).astype(float), weights)]
     parts = measure_parts(p, held.rows, take_typical(known, roles, seed))
     tails = fit_tails(parts)
-    return temperature, knots, tails, float(np.quantile(measure_strangeness(parts, tails), KNOWN_SHARE))
+    most = float(np.quantile(measure_strangeness(parts, tails), KNOWN_SHARE))
+    return temperature, knots, tails, min(most, ALWAYS)
