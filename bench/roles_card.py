@@ -55,8 +55,9 @@ link, owner or cluster rests on one.
 - It abstains below a probability of {model.least_sure:g}, and where an address is stranger than {KNOWN_SHARE:.0%} of
   held-out known ones. Strangeness: how rare the model's doubt is among known addresses, and how rare the distance to
   the nearest of {POINTS} typical examples of its role, added up as Fisher does. Both choices were made on tuning
-  economies with roles held out whole (smaller models, learnt on three seeds, asked on two): at 99 % the model would answer 83 % of the deposit addresses and 82 % of the
-  sybils it never saw there, at 95 % 40 % and 16 %, for five in a hundred fewer answers on known kinds.
+  economies with roles held out whole (smaller models, learnt on three seeds, asked on two): at 99 % the model answers
+  83 % of the deposit addresses and 82 % of the sybils that it never saw, at 95 % 40 % and 16 %, for five in a hundred
+  fewer answers on known kinds.
 - Needs: {", ".join(info["inputs"])}. A store that lacks one of these gets no predictions, and the build says so.
 - Roles: {", ".join(role.replace("_", " ") for role in model.roles)}."""
 
