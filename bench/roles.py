@@ -21,13 +21,14 @@ import numpy as np
 import pandas as pd
 from roles_card import plot_curves, write_card
 from roles_hop import measure_hop
-from roles_real import measure_real
+from roles_real import measure_learnt, measure_real
 from roles_scores import score_answers, score_model
 from roles_worlds import CUTS, NAMES, TUNING, World, gather_worlds
 from sklearn.metrics import roc_auc_score
 
 from intel.ml.features import FEATURES, build_features
-from intel.ml.roles import RoleModel, measure_strangeness, predict_rows, read_model, soften, write_model
+from intel.ml.roles import RoleModel, predict_rows, read_model, soften, write_model
+from intel.ml.strangeness import measure_parts, measure_strangeness
 from intel.ml.training import Examples, fit_baseline, train_roles
 from intel.ml.trees import score_rows
 from intel.store import open_connection
@@ -164,7 +165,7 @@ def measure_open(work: Path) -> dict[str, Any]:
         roles = np.concatenate([test.role.astype(str) for test in tests.values()])
         rows = np.concatenate([test.rows for test in tests.values()])
         p = soften(score_rows(model.trees, rows), model.temperature)
-        strange = measure_strangeness(p, rows, model.low, model.high)
+        strange = measure_strangeness(measure_parts(p, rows, model.typical), model.tails)
         said = predict_rows(model, rows).is_known
         is_known = ~np.isin(roles, held)
         for role in held:
@@ -206,7 +207,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("bench-roles"))
     parser.add_argument("--train", action="store_true")
-    parser.add_argument("--measure", default="", help="worlds, plain, controls, sources, open, hop, real, or all")
+    parser.add_argument(
+        "--measure", default="", help="worlds, plain, controls, sources, open, hop, real, learnt, or all"
+    )
     parser.add_argument("--write-card", action="store_true")
     parser.add_argument("--speed", type=Path)
     options = parser.parse_args()
@@ -222,6 +225,7 @@ def main() -> int:
         "open": measure_open,
         "hop": lambda _: measure_hop(find_mirror()),
         "real": lambda work: measure_real(find_mirror(), read_model(MODEL), gather_training(work), work),
+        "learnt": lambda work: measure_learnt(find_mirror(), work),
     }
     wanted = [*parts] if options.measure == "all" else [one for one in options.measure.split(",") if one]
     for name in wanted:

@@ -23,7 +23,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from intel.config import Settings
 from intel.ml import metrics
 from intel.ml.edge_features import build_edge_features, flag_groups, number_components
-from intel.ml.training import compress_rows
+from intel.ml.strangeness import compress_rows
 from intel.pipeline import ingest_files
 
 FOLDS = 5

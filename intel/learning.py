@@ -11,7 +11,7 @@ import numpy as np
 
 from intel.config import Settings
 from intel.errors import BadInput
-from intel.ml.check import check_training
+from intel.ml.check import check_training, refuse_chance
 from intel.ml.features import build_features, read_features
 from intel.ml.predict import OWN_MODEL, list_inputs
 from intel.ml.roles import RoleModel, write_model
@@ -47,7 +47,7 @@ def train_on_labels(settings: Settings) -> Training:
     """Learn roles from the published labels of the current build, and keep the model in the store.
 
     The next build predicts with it. Private labels are not read: what they taught would show in the public layer.
-    Raises BadInput where the labels teach fewer than two roles, or the ledger has no times.
+    Raises BadInput where the labels teach fewer than two roles or nothing beyond chance, or the ledger has no times.
     """
     build_id = current_build(settings.store)
     folder = snapshot_path(settings.store, build_id)
@@ -68,6 +68,7 @@ def train_on_labels(settings: Settings) -> Training:
     finally:
         con.close()
     scores = check_training(early, whole, _SEED)
+    refuse_chance(scores)
     info = {"learnt_on": f"published labels of build {build_id}", "inputs": inputs, "check": scores}
     model = train_roles(whole, seed=_SEED, version=f"own-{build_id[:8]}", info=info)
     path = settings.store / OWN_MODEL

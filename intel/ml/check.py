@@ -32,9 +32,19 @@ def check_training(early: Examples, whole: Examples, seed: int) -> dict[str, Any
         found["baseline"] = score_macro(test, line.predict(test.rows))
     except BadInput as error:
         return found | {"note": f"{error.message}: how well this model does is not known"}
-    if found["model"] <= found["shuffled"]:
-        found["note"] = "it does no better than a model of shuffled labels: do not rely on it"
+    if found["shuffled"] < found["model"] < found["baseline"]:
+        found["note"] = "logistic regression on the same figures does better: there may be too few owners to learn from"
     return found
+
+
+def refuse_chance(found: dict[str, Any]) -> None:
+    """Raise BadInput where `check_training` found a model that does no better than one of shuffled labels."""
+    if "model" in found and found["model"] <= found["shuffled"]:
+        raise BadInput(
+            f"on {found['tested']} addresses of {found['tested_owners']} owners it had not seen the model does no "
+            f"better than one of shuffled labels (macro F1 {found['model']} and {found['shuffled']}): it is not kept",
+            "add labels of more owners: intel labels add FILE; builds go on with the model they had",
+        )
 
 
 def score_macro(test: Examples, told: Any) -> float:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from intel.config import Settings, data_path
+from intel.errors import BadInput
 from intel.learning import train_on_labels
 from intel.ml import training
 from intel.ml.predict import OWN_MODEL, find_model, list_inputs, predict_roles
@@ -18,6 +19,7 @@ from intel.profiler.subjects import resolve_subject
 from intel.store import open_connection
 from intel.store.ddl import create_tables
 from intel.store.reader import Reader
+from tests.ledger_files import ingest, transfer, write_csv
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +105,24 @@ def test_a_store_that_lacks_what_the_model_rests_on_gets_none(tmp_path: Path) ->
     assert "cannot be read" in predict_roles(con, damaged).note
     assert "intel train" in predict_roles(con, None).note
     assert con.execute("select count(*) from beliefs.roles").fetchall() == [(0,)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("time", "told"),
+    [(None, "no transfer of this store has a time"), ("2021-05-01T10:00:00", "no label that names an owner")],
+    ids=["no times", "no labels"],
+)
+def test_a_store_that_teaches_nothing_is_built_and_says_so(tmp_path: Path, time: str | None, told: str) -> None:
+    rows = [transfer(number, block_time=time) for number in range(40)]
+    bare = Settings(store=tmp_path / "store", memory="1GB", threads=1)
+    ingest(bare.store, write_csv(tmp_path / "ledger.csv", rows))
+    report = next(row for row in build(bare).reports if row["name"] == "role_model")
+    assert report["rows"] == 0
+    assert "no prices" in report["note"]
+    with pytest.raises(BadInput, match=told):
+        train_on_labels(bare)
+    assert not (bare.store / OWN_MODEL).exists()
 
 
 @pytest.mark.slow
