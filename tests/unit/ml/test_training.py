@@ -68,6 +68,7 @@ def test_a_kind_never_seen_is_stranger_than_the_known(model: RoleModel) -> None:
     assert known.is_known.mean() > 0.7
 
 
+@pytest.mark.slow
 def test_an_unknown_kind_is_abstained_on_more_often_than_a_known_one(model: RoleModel) -> None:
     known = predict_rows(model, make_examples(seed=8).rows)
     odd = make_examples(seed=9)
