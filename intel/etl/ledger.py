@@ -6,6 +6,8 @@ statements over all rows; where sorting or joining would outgrow memory the work
 
 from __future__ import annotations
 
+from datetime import date
+
 from intel.etl.seen import summarise_coverage
 from intel.etl.vocabulary import deal_ids
 from intel.model import OVERSIZE
@@ -71,12 +73,23 @@ def fill_transfers(con: Connection) -> None:
         standard="f.standard" if has_ambiguous else "cast(null as varchar)",
         standards=_STANDARDS if has_ambiguous else "",
         repeats=_REPEATS if has_repeats else "",
+        span="{span}",
         order=_ORDER,
     )
     _find_times(con, has_gaps=bool(has_gaps))
     for first, last in list_buckets(con):
         offset = int(con.execute("select count(*) from facts.transfers").fetchall()[0][0])
-        con.execute(statement, {"first": first, "last": last, "offset": offset})
+        span, bounds = _limit_time(first, last)
+        con.execute(statement.format(span=span), bounds | {"offset": offset})
+
+
+def _limit_time(first: date | None, last: date | None) -> tuple[str, dict[str, object]]:
+    """Return the condition of a bucket, and its parameters: plain bounds, by which files skip what lies outside."""
+    if first is None:
+        return "true", {}
+    if last is None:  # the last one: rows without a time come after all others
+        return "(l.block_time >= $first or l.block_time is null)", {"first": first}
+    return "l.block_time >= $first and l.block_time < $last", {"first": first, "last": last}
 
 
 def _find_times(con: Connection, *, has_gaps: bool) -> None:
@@ -95,25 +108,25 @@ def _find_times(con: Connection, *, has_gaps: bool) -> None:
     )
 
 
-def list_buckets(con: Connection) -> list[tuple[int | None, int | None]]:
-    """Return spans of epoch days, each with at most about BUCKET_ROWS transfers; (None, None) is all of it.
+def list_buckets(con: Connection) -> list[tuple[date | None, date | None]]:
+    """Return spans of days, each with at most about BUCKET_ROWS transfers; (None, None) is all of it.
 
     Rows without a time fall into the last span.
     """
     days = con.execute(
-        "select cast(epoch(block_time) // 86400 as bigint), count(*) from timed_transfers "
+        "select cast(block_time as date), count(*) from timed_transfers "
         "where block_time is not null group by 1 order by 1"
     ).fetchall()
     if sum(rows for _, rows in days) <= BUCKET_ROWS:
         return [(None, None)]
-    starts: list[int] = []
+    starts: list[date] = []
     filled = BUCKET_ROWS
     for day, rows in days:
         if filled + rows > BUCKET_ROWS:
             starts.append(day)
             filled = 0
         filled += rows
-    ends: list[int | None] = [*starts[1:], None]
+    ends: list[date | None] = [*starts[1:], None]
     return list(zip(starts, ends, strict=True))
 
 
@@ -152,9 +165,7 @@ from (select row_number() over () as number, * from (
             case when resolved_kind in ('erc20_or_erc721', 'erc20_calldata', 'erc20_or_erc721_calldata') then null
                 when resolved_kind = 'erc721' then cast(1 as decimal(38, 0)) else l.value_raw end as counted
         from timed_transfers l {standards}
-        where ($first is null or cast(epoch(l.block_time) // 86400 as bigint) >= $first
-                or (l.block_time is null and $last is null))
-            and ($last is null or cast(epoch(l.block_time) // 86400 as bigint) < $last) {repeats}
+        where {span} {repeats}
     ) t
     left join facts.addresses s on s.chain = t.chain and s.address = t.sender
     left join facts.addresses r on r.chain = t.chain and r.address = t.receiver
