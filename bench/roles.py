@@ -44,7 +44,7 @@ OPEN = (
     ("scam", "organisation", "infrastructure", "marketplace", "exchange_cold"),
     ("exchange_deposit", "exchange_hot", "lending"),
 )
-VERSION = "economy-1"
+VERSION = "economy-2"
 
 
 def take_examples(frame: pd.DataFrame) -> Examples:
