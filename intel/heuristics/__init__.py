@@ -27,7 +27,6 @@ from intel.heuristics.gas_supplier_sweep import HEURISTIC as GAS_SUPPLIER_SWEEP
 from intel.heuristics.gather import run_rules
 from intel.heuristics.hostile_pair import HEURISTIC as HOSTILE_PAIR
 from intel.heuristics.hygiene import flag_hygiene
-from intel.heuristics.inputs import drop_inputs
 from intel.heuristics.mev_operator import HEURISTIC as MEV_OPERATOR
 from intel.heuristics.mixer_reveal import HEURISTIC as MIXER_REVEAL
 from intel.heuristics.network_operator import HEURISTIC as NETWORK_OPERATOR
@@ -122,9 +121,7 @@ def run_on(engine: Connection | SparkEngine, con: Connection, step: Callable[[En
     `engine` is the connection itself, or a cluster: then what the step reads is copied there and its findings back.
     """
     if isinstance(engine, Connection):
-        answer = step(con)
-        drop_inputs(con)  # the largest tables of a build: what comes next needs the room
-        return answer
+        return step(con)
     filled = _FILLS[step]
     engine.take(con, *_FACTS, *(table for table in _BELIEFS if table not in filled))
     answer = step(engine)

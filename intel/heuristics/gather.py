@@ -33,6 +33,7 @@ def run_rules(con: Engine, rules: Sequence[Heuristic], settings: EvidenceSetting
     for place, rule in enumerate(running):
         prepare_inputs(con, queries[place:], made)
         reports.append(run_rule(con, rule, settings))
+    prepare_inputs(con, [], made)
     return reports
 
 

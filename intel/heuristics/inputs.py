@@ -17,7 +17,7 @@ from intel.heuristics.edge_inputs import EDGE_DEGREES, EDGE_HOMES, EDGE_PAIRS
 from intel.heuristics.event_inputs import BRIDGE_MESSAGES, COMPROMISED_KEYS, EVENT_PARTIES, SAFE_SIGNERS, SAFES
 from intel.heuristics.exchange_inputs import EXCHANGE_PAYERS, EXCHANGE_WALLETS, EXPANDED_WALLETS, LABELLED_WALLETS
 from intel.heuristics.wallet_inputs import FIRST_FUNDINGS, PLAIN_WALLETS, WALLET_FLOWS, WALLET_FUNDINGS
-from intel.store import Connection, Engine
+from intel.store import Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ INPUTS = (
 
 
 def prepare_inputs(con: Engine, queries: Sequence[str], made: set[str]) -> None:
-    """Create the inputs that the first query reads, and drop those that none of the queries does.
+    """Create the inputs that the first query reads, and drop those that no query does: all, where none is left.
 
     The stored ones are the largest tables of a build, and stand from their first reader to their last. None of them
     reads beliefs.evidence, so it is the same whenever it is made. `made`: the names of those that stand, kept here.
@@ -116,7 +116,7 @@ def prepare_inputs(con: Engine, queries: Sequence[str], made: set[str]) -> None:
         if item.name in made - wanted:
             con.execute(f"drop {'table' if item.stored else 'view'} {item.name}")
             made.remove(item.name)
-    read = _find_inputs(queries[0], made)
+    read = _find_inputs(" ".join(queries[:1]), made)
     for item in INPUTS:
         if item.name in read - made:
             con.execute(f"create or replace temp {'table' if item.stored else 'view'} {item.name} as {item.sql}")
@@ -134,9 +134,3 @@ def _find_inputs(query: str, made: set[str]) -> set[str]:
 def create_inputs(con: Engine) -> None:
     """Create all inputs as temporary tables and views of this connection, in the order in which they build up."""
     prepare_inputs(con, [" ".join(item.name for item in INPUTS)], set())
-
-
-def drop_inputs(con: Connection) -> None:
-    """Drop whatever inputs this connection has."""
-    for item in reversed(INPUTS):
-        con.execute(f"drop {'table' if item.stored else 'view'} if exists {item.name}")
