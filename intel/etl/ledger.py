@@ -69,18 +69,17 @@ def fill_transfers(con: Connection) -> None:
         "from lake_transfers"
     ).fetchall()[0]
     # A join that finds nothing still costs a pass over every hash: it is left out where there is nothing to find.
-    statement = _TRANSFERS.format(
-        standard="f.standard" if has_ambiguous else "cast(null as varchar)",
-        standards=_STANDARDS if has_ambiguous else "",
-        repeats=_REPEATS if has_repeats else "",
-        span="{span}",
-        order=_ORDER,
-    )
+    choices = {
+        "standard": "f.standard" if has_ambiguous else "cast(null as varchar)",
+        "standards": _STANDARDS if has_ambiguous else "",
+        "repeats": _REPEATS if has_repeats else "",
+        "order": _ORDER,
+    }
     _find_times(con, has_gaps=bool(has_gaps))
     for first, last in list_buckets(con):
         offset = int(con.execute("select count(*) from facts.transfers").fetchall()[0][0])
         span, bounds = _limit_time(first, last)
-        con.execute(statement.format(span=span), bounds | {"offset": offset})
+        con.execute(_TRANSFERS.format(**choices, span=span), bounds | {"offset": offset})
 
 
 def _limit_time(first: date | None, last: date | None) -> tuple[str, dict[str, object]]:

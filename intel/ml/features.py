@@ -89,7 +89,7 @@ def build_features(
 def _build_on_cluster(engine: SparkEngine, con: Connection, bounds: dict[str, object]) -> None:
     """Make role_features on a cluster, which spills by itself and needs no buckets, and fetch it."""
     engine.take(con, *_FACTS)
-    for name, query in (*STEPS, ("role_features", _ROWS)):
+    for name, query in (*STEPS, ("role_features", f"{_ROWS} order by s.address_id")):
         engine.execute(f"create temp table {name} as {query}", _choose(query, bounds))
     columns = ", ".join(f"{feature.name} float" for feature in FEATURES)
     con.execute(f"create or replace temp table role_features (address_id bigint, {columns})")

@@ -19,7 +19,7 @@ def write_spark(tree: exp.Expr) -> str:
     Two things read the same on both and mean another: Spark divides decimals as decimals, with few digits, where DuckDB
     divides doubles; and of nothing but nulls Spark counts 0, where DuckDB's count_if is null.
     """
-    for division in tree.find_all(exp.Div):
+    for division in list(tree.find_all(exp.Div)):
         division.set("this", exp.cast(division.this, "double"))
     for count in list(tree.find_all(exp.CountIf)):
         count.replace(exp.Sum(this=exp.cast(count.this, "bigint")))

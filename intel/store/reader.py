@@ -98,12 +98,7 @@ class Reader:
 
     def prepare(self, slot: str, key: object, make: Callable[[], None]) -> None:
         """Call `make`, which fills temporary tables of this thread, unless `slot` was last made for the same key."""
-        slots: dict[str, object] = self._local.__dict__.setdefault("slots", {})
-        if slot in slots and slots[slot] == key:
-            return
-        slots.pop(slot, None)
-        make()
-        slots[slot] = key
+        self.recall(slot, key, make)
 
     def recall(self, slot: str, key: object, compute: Callable[[], T]) -> T:
         """Return what `compute` returned when this thread last asked in `slot`, if that was for the same key."""
