@@ -234,8 +234,9 @@ def make_evidence_section(title: str, evidence: Sequence[Mapping[str, Any]], *, 
         ends = " ".join(text for text in (row["left"], row["right"]) if text)
         count = f", and {len(more):,} alike" if more else ""
         rows.append((weight, _make_entry(row["reason"], f"{relation} by {heuristic}: {ends}{count}")))
-    note = "* assumed weight, not measured" if any(row["weight_is_assumed"] for row in evidence) else ""
-    return make_list_section(title, (">bits", "why"), rows, note)
+    notes = ["of each kind the weightiest"] if is_brief and rows else []
+    notes += ["* assumed weight, not measured"] if any(row["weight_is_assumed"] for row in evidence) else []
+    return make_list_section(title, (">bits", "why"), rows, "; ".join(notes))
 
 
 def _make_entry(first: str, second: str, warning: str = "") -> Text:
@@ -245,14 +246,21 @@ def _make_entry(first: str, second: str, warning: str = "") -> Text:
 
 
 def _render_labels(profile: Profile) -> Group:
-    rows = []
+    """Return the claims; of an entity, what a source says alike of several addresses stands in one line."""
+    alike: dict[tuple[int | None, str, str, str, object], list[Mapping[str, Any]]] = {}
+    is_brief = profile.subject["kind"] == "entity"
     for row in profile.labels:
-        named = [row["name"] or "no tag", f"names {row['entity']}" if row["entity"] else None, row["category"]]
-        told = [row["source"], row["confidence"], row["address"], row["url"]]
         flags = ["conflict"] if row["conflict"] else []
         flags += ["private"] if row["visibility"] == "private" else []
-        entry = _make_entry(_join(named), _join(told), ", ".join(flags))
-        rows.append(("" if row["level"] is None else row["level"], entry))
+        named = _join([row["name"] or "no tag", f"names {row['entity']}" if row["entity"] else None, row["category"]])
+        told = _join([row["source"], row["confidence"]])
+        key = (row["level"], named, told, ", ".join(flags), None if is_brief else (row["address"], row["url"]))
+        alike.setdefault(key, []).append(row)
+    rows = []
+    for (level, claim, source, warning, _), (row, *more) in alike.items():
+        count = f"and {len(more):,} alike" if more else None
+        entry = _make_entry(claim, _join([source, row["address"], row["url"], count]), warning)
+        rows.append(("" if level is None else level, entry))
     return make_list_section("Labels", (">level", "claim"), rows, "as their sources make them, level 0 to 100")
 
 

@@ -33,7 +33,7 @@ def show_labels(reader: Reader, subject: Subject) -> None:
 
 
 def show_evidence(reader: Reader, subject: Subject) -> None:
-    """Show the evidence rows, weightiest first, and the picked one in full."""
+    """Show the evidence rows, the weightiest of each kind first, and the picked one in full."""
     row = show_whole(
         "Evidence",
         lambda limit: sheet_evidence(reader, subject, limit=limit),

@@ -184,7 +184,7 @@ def sheet_labels(reader: Reader, subject: Subject, *, limit: int | None = None) 
 
 
 def sheet_evidence(reader: Reader, subject: Subject, *, limit: int | None = None) -> pa.Table:
-    """Return the evidence rows, the weightiest first."""
+    """Return the evidence rows, the weightiest of each kind first."""
     return sheet_evidence_rows(list_evidence(reader, subject, limit=limit or _ALL))
 
 
