@@ -15,7 +15,7 @@ from intel.model import CoverageRange, DataIssue
 from intel.store import Connection
 from intel.store.lake import LakeRun, lake_schema, quote_literal
 
-_BATCH = 500_000
+_BATCH = 65_536  # rows, some twenty megabytes: while the disk is busy, several of them wait to be encoded
 _KINDED = ("transfers", "edges")
 COVERED = ("transfers", "transactions")  # a block without events or edges proves nothing about what was seen of it
 
