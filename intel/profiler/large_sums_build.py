@@ -14,7 +14,7 @@ from intel.profiler.subjects import take_entity
 from intel.store import Connection
 from intel.store.draft import DraftReader
 
-LARGE_POSTINGS = 500_000  # a profile adds up as many in a third of a second
+LARGE_POSTINGS = 1_000_000  # a profile adds up fewer in a third of a second
 
 _LARGE = """select entity_id from beliefs.attributions a join (
         select address_id, sum(transfers_in + transfers_out) as postings from facts.address_assets group by 1)
