@@ -258,11 +258,11 @@ def take_entity(reader: Reader, entity_id: str, name: str, *, kind: str, tier: T
         order by chain, address limit {_SHOWN_ADDRESSES}""",
         params,
     )
-    counted = reader.query(
-        f"""select count(distinct (chain, address)) filter (is_in), count(distinct (chain, address)) filter (not is_in)
-        from ({members})""",
-        params,
-    )[0]
+    counted = dict(
+        reader.query(
+            f"select is_in, count(*) from (select distinct is_in, chain, address from ({members})) group by 1", params
+        )
+    )
     return Subject(
         kind="entity",
         name=name,
@@ -270,8 +270,8 @@ def take_entity(reader: Reader, entity_id: str, name: str, *, kind: str, tier: T
         address_ids=tuple(table["address_id"].to_numpy().tolist()),
         entity_id=entity_id,
         tier=tier,
-        address_count=int(counted[0]),
-        left_out=int(counted[1]),
+        address_count=counted.get(True, 0),
+        left_out=counted.get(False, 0),
     )
 
 
