@@ -18,6 +18,7 @@ STEPS = (
     (pipeline, "build_accounts"), (pipeline, "build_context"), (pipeline, "flag_hygiene"),
     (pipeline, "type_services"), (pipeline, "gather_evidence"), (pipeline, "build_clusters"),
     (pipeline, "settle_identities"), (pipeline, "attribute_addresses"), (pipeline, "build_entity_days"),
+    (pipeline, "build_large_sums"),
     (pipeline, "write_flow_columns"), (pipeline, "predict_roles"), (pipeline, "publish_build"),
 )  # fmt: skip
 

@@ -33,6 +33,7 @@ from intel.ml.predict import find_model, predict_roles
 from intel.ml.roles import name_model
 from intel.model import DataIssue, RunReport
 from intel.parts import Parts, code_version
+from intel.profiler.large_sums_build import build_large_sums
 from intel.sources.files import expand_paths, name_unreadable, open_files
 from intel.sources.formats import find_layout
 from intel.sources.labels import read_labels
@@ -361,6 +362,7 @@ def _form_beliefs(con: Connection, build_id: str) -> None:
     attribute_addresses(con)
     apply_judgements(con)
     build_entity_days(con)
+    build_large_sums(con)
     con.unregister("former_members")
 
 

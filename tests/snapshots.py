@@ -14,6 +14,7 @@ from intel.entities.entity_days import SPAM_TRANSFER_FLAGS, build_entity_days
 from intel.etl.accounts import KIND_CODE
 from intel.etl.flow_columns import write_flow_columns
 from intel.etl.seen import summarise_coverage
+from intel.profiler.large_sums_build import build_large_sums
 from intel.store.connection import Connection
 from intel.store.snapshot import Manifest, open_build, publish_build
 
@@ -100,6 +101,7 @@ def write_snapshot(store: Path, world: World, build_id: str = "b1") -> str:
         _write_facts(build.con, world, ids)
         _write_beliefs(build.con, world, ids)
         build_entity_days(build.con)
+        build_large_sums(build.con)
         write_flow_columns(build.con, build.folder, SPAM_TRANSFER_FLAGS)
         publish_build(store, build, Manifest(build_id, datetime.now(UTC).isoformat(), "c1", "0", "test", {}))
     return build_id

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from intel.model import Subject
-from intel.profiler.postings import ALWAYS, LARGEST_SUM, Window, gather_flows
+from intel.profiler.large_sums import is_summed, read_sums
+from intel.profiler.postings import ALWAYS, LARGEST_SUM, Window, gather_flows, gather_members
 from intel.store.reader import Reader
 
 
@@ -16,6 +17,7 @@ def summarise_activity(reader: Reader, subject: Subject, window: Window = ALWAYS
     `signed` (transactions known to be signed, over all of time) is null where no source tells.
     """
     found = _sum_flows(reader, subject, window)
+    gather_members(reader, subject)
     signed = reader.query(
         "select sum(signed)::bigint from facts.address_stats where address_id in (select address_id from members)"
     )[0][0]
@@ -32,21 +34,28 @@ def count_moves(reader: Reader, subject: Subject, window: Window = ALWAYS) -> di
     return {name: found[name] for name in ("transfers", "internal", "spam", "unpriced", "capped")}
 
 
+# Sums of a few kinds of rows, which Python adds up: as one query of conditional sums it takes three times to plan.
+SUM_FLOWS = """select is_internal, is_spam, min(first_time) as first_time, max(last_time) as last_time,
+        sum(transfers_in)::bigint as transfers_in, sum(transfers_out)::bigint as transfers_out,
+        sum(unpriced)::bigint as unpriced, sum(unpriced // 2)::bigint as unpriced_once,
+        sum(in_micro_usd) as came, sum(out_micro_usd) as went,
+        max(in_micro_usd) as most_came, max(out_micro_usd) as most_went,
+        count(distinct case when not is_venue and not is_fee then counterparty_id end) as counterparties
+    from flows group by 1, 2"""
+
+
+def _read_sums(reader: Reader, subject: Subject, window: Window) -> list[dict[str, Any]]:
+    if is_summed(reader, subject, window):
+        return read_sums(reader, subject)
+    gather_flows(reader, subject, window)
+    return reader.records(SUM_FLOWS)
+
+
 def _sum_flows(reader: Reader, subject: Subject, window: Window) -> dict[str, Any]:
     """Add the flows up once, for both questions."""
-    gather_flows(reader, subject, window)
 
     def add_up() -> dict[str, Any]:
-        # Sums of a few kinds of rows, added up here: as one query of conditional sums it takes three times to plan.
-        rows = reader.records(
-            """select is_internal, is_spam, min(first_time) as first_time, max(last_time) as last_time,
-                sum(transfers_in)::bigint as transfers_in, sum(transfers_out)::bigint as transfers_out,
-                sum(unpriced)::bigint as unpriced, sum(unpriced // 2)::bigint as unpriced_once,
-                sum(in_micro_usd) as came, sum(out_micro_usd) as went,
-                max(in_micro_usd) as most_came, max(out_micro_usd) as most_went,
-                count(distinct case when not is_venue and not is_fee then counterparty_id end) as counterparties
-            from flows group by 1, 2"""
-        )
+        rows = _read_sums(reader, subject, window)
         within = [row for row in rows if row["is_internal"]]
         across = [row for row in rows if not row["is_internal"]]
         genuine = [row for row in rows if not row["is_spam"]]

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from intel.model import TRANSFER_KINDS, UNRESOLVED_KINDS, Profile, Subject
-from intel.profiler.postings import Window, gather_moves
+from intel.profiler.postings import Window, gather_members, gather_moves
 from intel.store.reader import Reader
 
 
 def list_caveats(reader: Reader, subject: Subject, profile: Profile) -> list[str]:
     """Return the caveats in plain sentences, the ones about what was seen first."""
-    gather_moves(reader, subject, Window(profile.coverage["since"], profile.coverage["until"]))
+    gather_members(reader, subject)
+    window = Window(profile.coverage["since"], profile.coverage["until"])
     return [
         *_say_listings(profile),
         *_say_identity(reader, subject, profile),
@@ -20,7 +21,7 @@ def list_caveats(reader: Reader, subject: Subject, profile: Profile) -> list[str
         *_say_membership(subject, profile),
         *_say_events(reader),
         *_say_edges(reader, profile),
-        *_say_odd_transfers(reader),
+        *_say_odd_transfers(reader, subject, window),
         *_say_unpriced(profile),
         *_say_holdings(profile),
         *_say_left_out(profile),
@@ -157,7 +158,7 @@ def _say_edges(reader: Reader, profile: Profile) -> Iterator[str]:
         yield f"Known without token or amount, so in no sum: {known} with other addresses.{only}"
 
 
-def _say_odd_transfers(reader: Reader) -> Iterator[str]:
+def _say_odd_transfers(reader: Reader, subject: Subject, window: Window) -> Iterator[str]:
     """Say which transfers are of undecided kind, or at an estimated time; most builds hold few such, or none."""
     odd = "t.kind in (select unnest($unresolved)) or t.block_time_is_estimated"
     params: dict[str, object] = {"unresolved": list(UNRESOLVED_KINDS)}
@@ -171,6 +172,7 @@ def _say_odd_transfers(reader: Reader) -> Iterator[str]:
         ),
     ):
         return
+    gather_moves(reader, subject, window)
     row = reader.query(
         f"""select count(*) filter (t.kind in (select unnest($unresolved))), count(*) filter (t.block_time_is_estimated)
         from facts.transfers t where ({odd}) and t.transfer_id in (select transfer_id from moves)""",

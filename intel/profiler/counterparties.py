@@ -7,6 +7,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from intel.model import MICRO, SYSTEM_ADDRESSES, Counterparty, Subject
+from intel.profiler.large_sums import KEPT_PARTIES, gather_summed_parties, is_summed
 from intel.profiler.postings import ALWAYS, Window, cap_sum, gather_flows, name_addresses
 from intel.store.reader import Reader
 
@@ -36,11 +37,18 @@ def group_parties(flows: str, by: By) -> str:
 
 
 _FEW = 1000
-_LARGEST_FIRST = "is_venue, in_micro_usd::hugeint + out_micro_usd desc, transfers desc, first_id"
+LARGEST_FIRST = "is_venue, in_micro_usd::hugeint + out_micro_usd desc, transfers desc, first_id"
 
 
-def gather_parties(reader: Reader, subject: Subject, window: Window, by: By = "entity") -> tuple[str, int]:
-    """Fill a temporary table of the thread with one row per counterparty; return its name and how many there are."""
+def gather_parties(
+    reader: Reader, subject: Subject, window: Window, by: By = "entity", *, limit: int | None = None
+) -> tuple[str, int]:
+    """Fill a temporary table of the thread with one row per counterparty; return its name and how many there are.
+
+    With `limit` these are at least so many of the largest ones, so many of the largest venues, and every exchange.
+    """
+    if by == "entity" and limit is not None and limit <= KEPT_PARTIES and is_summed(reader, subject, window):
+        return gather_summed_parties(reader, subject)
     gather_flows(reader, subject, window)
     name = f"parties_by_{by}"
 
@@ -59,14 +67,14 @@ def tabulate_counterparties(
     swapped, wrapped or lent stand last, as `is_venue`. Spam, fees and transfers between
     members of the subject are excluded (`count_moves` counts them). USD are micro-dollars of the priced transfers.
     """
-    parties, _ = gather_parties(reader, subject, window, by)
+    parties, _ = gather_parties(reader, subject, window, by, limit=limit)
     return reader.arrow(
         f"""select g.entity_id, coalesce(g.name, s.name) as name, g.category,
             case when g.name is null and s.name is not null then 'system' else g.status end as status,
             case when g.addresses = 1 then a.address end as address,
             case when g.addresses = 1 then a.chain end as chain,
             g.* exclude (entity_id, name, category, status, first_id)
-        from (select * from {parties} order by {_LARGEST_FIRST} limit $limit) g
+        from (select * from {parties} order by {LARGEST_FIRST} limit $limit) g
         left join facts.addresses a on a.address_id = g.first_id
         left join (select unnest($system) as address, unnest($names) as name) s on s.address = a.address
         order by g.is_venue, g.in_micro_usd::hugeint + g.out_micro_usd desc, g.transfers desc, g.first_id""",
@@ -88,7 +96,7 @@ def rank_counterparties(
     venues: bool = False,
 ) -> list[Counterparty]:
     """Return the `limit` counterparties with the largest USD turnover; with `venues`, what it swapped by way of."""
-    parties, count = gather_parties(reader, subject, window, by)
+    parties, count = gather_parties(reader, subject, window, by, limit=limit)
     # A few are put in order here: a plan that sorts takes longer to make than all of them to read.
     if count <= _FEW:
         key = (subject.address_ids, subject.tier, window)
@@ -96,7 +104,7 @@ def rank_counterparties(
         rows = sorted((row for row in rows if row["is_venue"] == venues), key=_rank_party)[:limit]
     else:
         rows = reader.records(
-            f"select * from {parties} where is_venue = $venues order by {_LARGEST_FIRST} limit $limit",
+            f"select * from {parties} where is_venue = $venues order by {LARGEST_FIRST} limit $limit",
             {"limit": limit, "venues": venues},
         )
     named = name_addresses(reader, sorted(row["first_id"] for row in rows if row["addresses"] == 1))
@@ -104,7 +112,7 @@ def rank_counterparties(
 
 
 def _rank_party(row: dict[str, Any]) -> tuple[int, int, int]:
-    """Order as `_LARGEST_FIRST` does."""
+    """Order as `LARGEST_FIRST` does."""
     return -(row["in_micro_usd"] + row["out_micro_usd"]), -row["transfers"], row["first_id"]
 
 

@@ -51,9 +51,11 @@ def list_evidence(reader: Reader, subject: Subject, *, limit: int = 100) -> list
     """
     gather_members(reader, subject)
     about, params = _select_about(subject, f"v.*, {_PLACE}")
-    rows = reader.records(f"{about} limit $few", {**params, "few": _FEW})
+    is_large = len(subject.address_ids) >= _FEW
+    rows = [] if is_large else reader.records(f"{about} limit $few", {**params, "few": _FEW})
     # A few are put in order here: a plan that sorts rows as wide takes half as long again to make.
-    rows = _take_turns(rows)[:limit] if len(rows) < _FEW else _read_in_turns(reader, subject, limit)
+    is_large = is_large or len(rows) == _FEW
+    rows = _read_in_turns(reader, subject, limit) if is_large else _take_turns(rows)[:limit]
     # Joining the names of both ends costs more to plan than looking them up for the rows that are shown.
     ids = sorted({row[end] for row in rows for end in ("left_id", "right_id") if row[end] is not None})
     named = name_addresses(reader, ids)

@@ -24,7 +24,7 @@ def list_exchange_usage(reader: Reader, subject: Subject, window: Window = ALWAY
 
     Spam is excluded; USD are those of the priced transfers.
     """
-    parties, _ = gather_parties(reader, subject, window)
+    parties, _ = gather_parties(reader, subject, window, limit=0)
     rows = reader.query(
         f"""select o.entity_id, o.name, o.transfers_out, o.out_micro_usd, o.transfers_in, o.in_micro_usd, o.first_time,
             o.last_time

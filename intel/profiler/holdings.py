@@ -8,7 +8,7 @@ from typing import Any
 
 from intel.model import Holding, Subject
 from intel.profiler.coverage import describe_chain, last_seen_by_chain
-from intel.profiler.postings import ALWAYS, Window, gather_moves, prepare_spam_assets
+from intel.profiler.postings import ALWAYS, Window, gather_members, gather_moves, prepare_spam_assets
 from intel.store.reader import Reader
 
 TITLE_BALANCE = "balance"
@@ -95,7 +95,10 @@ def list_holdings(
     `doubtful_price`, `unknown_decimals` (the amount is in base units), `negative` (more went out than was seen
     coming in).
     """
-    gather_moves(reader, subject, window)
+    if window.is_open:
+        gather_members(reader, subject)  # sums by address and asset are at hand
+    else:
+        gather_moves(reader, subject, window)
     known = _read_known_assets(reader, window)
     rows = [row | known.get(row["asset_id"], _UNKNOWN) for row in reader.records(_query(window))]
     return [_read_holding(row) for row in sorted(rows, key=_rank_holding)[:limit]]

@@ -180,7 +180,7 @@ def _resolve_entity(reader: Reader, text: str, tier: Tier) -> Subject:
             "use the entity id: " + ", ".join(str(row[0]) for row in exact[:_CANDIDATES]),
         )
     entity_id, name, kind = exact[0]
-    return _entity_subject(reader, str(entity_id), str(name), kind=str(kind), tier=tier)
+    return take_entity(reader, str(entity_id), str(name), kind=str(kind), tier=tier)
 
 
 def _resolve_former(reader: Reader, entity_id: str, tier: Tier) -> Subject:
@@ -246,7 +246,8 @@ def _names_like(reader: Reader, key: str) -> list[tuple[str, str]]:
     return [(str(row[0]), str(row[1])) for row in rows]
 
 
-def _entity_subject(reader: Reader, entity_id: str, name: str, *, kind: str, tier: Tier) -> Subject:
+def take_entity(reader: Reader, entity_id: str, name: str, *, kind: str, tier: Tier) -> Subject:
+    """Return the entity with its members at the tier: those its labels name where its kind is `list`, else its own."""
     members = _LISTED if kind == "list" else _OWNED
     params: dict[str, object] = {"entity_id": entity_id, "tier": tier}
     table = reader.arrow(
@@ -257,11 +258,11 @@ def _entity_subject(reader: Reader, entity_id: str, name: str, *, kind: str, tie
         order by chain, address limit {_SHOWN_ADDRESSES}""",
         params,
     )
-    counted = reader.query(
-        f"""select count(distinct (chain, address)) filter (is_in), count(distinct (chain, address)) filter (not is_in)
-        from ({members})""",
-        params,
-    )[0]
+    counted = dict(
+        reader.query(
+            f"select is_in, count(*) from (select distinct is_in, chain, address from ({members})) group by 1", params
+        )
+    )
     return Subject(
         kind="entity",
         name=name,
@@ -269,8 +270,8 @@ def _entity_subject(reader: Reader, entity_id: str, name: str, *, kind: str, tie
         address_ids=tuple(table["address_id"].to_numpy().tolist()),
         entity_id=entity_id,
         tier=tier,
-        address_count=int(counted[0]),
-        left_out=int(counted[1]),
+        address_count=counted.get(True, 0),
+        left_out=counted.get(False, 0),
     )
 
 

@@ -357,6 +357,26 @@ create table beliefs.entity_days (
     first_time timestamp, last_time timestamp
 );
 
+-- What the profile of a large entity adds up over all of time: one row per kind of dealings. Every other entity's is
+-- added up when it is asked for.
+create table beliefs.entity_sums (
+    tier varchar, entity_id varchar,
+    members varchar,                 -- digest of the ids of its addresses: the sums are theirs, and of no other set
+    is_internal boolean, is_spam boolean, first_time timestamp, last_time timestamp,
+    transfers_in bigint, transfers_out bigint, unpriced bigint, unpriced_once bigint,
+    came decimal(38, 0), went decimal(38, 0), most_came bigint, most_went bigint, -- micro-dollars: of all, of one party
+    counterparties bigint
+);
+
+-- With whom a large entity deals: its 1,000 largest counterparties and venues, and every exchange.
+create table beliefs.entity_parties (
+    tier varchar, entity_id varchar,
+    party varchar, name varchar, category varchar, -- party null: nobody is known to own the one address
+    status varchar, first_id bigint, addresses bigint, in_micro_usd bigint, out_micro_usd bigint,
+    transfers bigint, transfers_in bigint, transfers_out bigint, unpriced bigint,
+    first_time timestamp, last_time timestamp, visibility varchar, is_venue boolean
+);
+
 -- What an address is for. By label, rule or ledger fact, or, where none tells, predicted: then the basis is
 -- `model <version>`, the probability is calibrated, and the explanation names the figures for and against.
 create table beliefs.roles (
