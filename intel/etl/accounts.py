@@ -8,7 +8,7 @@ from __future__ import annotations
 from intel.model import TRANSFER_KINDS
 from intel.store import Connection
 
-BUCKET_POSTINGS = 25_000_000  # about 3 GB while one bucket is sorted
+BUCKET_POSTINGS = 40_000_000  # about 5 GB while one bucket is sorted; every bucket is one more pass over all transfers
 
 
 def build_accounts(con: Connection) -> None:
