@@ -74,21 +74,20 @@ having count(*) >= $min_rewards
 # First by a few bits of the hash, which no transaction shares with twenty others of one sender: hashes of all of them
 # would be the largest table of a build. Where a hash has no such bits, all of its sender's transfers are looked at.
 _MULTISENDERS = """
-with moves as (
-    select t.sender_id, t.receiver_id, t.tx_hash, case when t.tx_tag >= 0 then t.tx_tag else -1 end as tag
+with crowds as (
+    select t.sender_id, case when t.tx_tag >= 0 then t.tx_tag else -1 end as tag
     from facts.transfers t
     join facts.address_stats s on s.address_id = t.sender_id
     where s.counterparties_out >= $min_receivers and t.receiver_id is not null
-),
-crowds as (
-    select sender_id, tag from moves group by sender_id, tag having count(*) >= $min_receivers
+    group by t.sender_id, case when t.tx_tag >= 0 then t.tx_tag else -1 end
+    having count(*) >= $min_receivers
 ),
 batches as (
-    select m.sender_id, m.tx_hash, count(distinct m.receiver_id) as receivers
-    from moves m
-    join crowds c on c.sender_id = m.sender_id and c.tag = m.tag
-    group by m.sender_id, m.tx_hash
-    having count(distinct m.receiver_id) >= $min_receivers
+    select t.sender_id, t.tx_hash, count(distinct t.receiver_id) as receivers
+    from facts.transfers t
+    join crowds c on c.sender_id = t.sender_id and c.tag = case when t.tx_tag >= 0 then t.tx_tag else -1 end
+    group by t.sender_id, t.tx_hash
+    having count(distinct t.receiver_id) >= $min_receivers
 )
 select sender_id as address_id, 'multisender' as kind, true as is_hub,
     'Paid ' || cast(max(receivers) as varchar) || ' addresses in one transaction' as reason
