@@ -133,6 +133,7 @@ def build(folder: Path, transfers: int, memory: str) -> Result:
     snapshot = settings.store / "snapshots" / current_build(settings.store)
     whole = sum(path.stat().st_size for path in snapshot.iterdir()) / postings
     told |= {f"step {step.name}": step.seconds for step in steps}
+    told |= {f"cpu {step.name}": step.cpu for step in steps}
     told |= {"peak": max(step.gigabytes for step in steps)}
     return told | counts | {"bytes in postings": table, "bytes in snapshot": whole}
 

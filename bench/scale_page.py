@@ -34,14 +34,15 @@ def write_page(results: Results, memory: str, remark: str = "") -> str:
         "the same run, are the result.\n"
     )
     growth = (
-        "Growth is the exponent of the seconds from one size to the next (1 is linear; n log n is "
-        f"{_name_nlogn(results)}).\n"
+        "Growth is the exponent of the seconds from one size to the next, by the transfers that are there (1 is "
+        f"linear; n log n is {_name_nlogn(results)}).\n"
     )
     left_out = (
         "Where networkx, or pandas looking up address by address, would need more memory or patience than there is, "
         "they are left out; pandas is extrapolated from 200 addresses.\n"
     )
-    whole, steps = _table(results, _whole(results)), _table(results, _steps(results))
+    whole, steps = _table(results, _whole(results)), _table(results, _steps(results, "step "))
+    cpu = _table(results, _steps(results, "cpu "))
     peers = _table(results, _peers(results), grows=False)
     parts = [
         "# Benchmarks\n",
@@ -52,6 +53,8 @@ def write_page(results: Results, memory: str, remark: str = "") -> str:
         growth,
         "## Steps of the build, seconds\n",
         steps,
+        "## The same, CPU seconds of both cores\n",
+        cpu,
     ]
     parts += ["## Beside peers, same data, same run\n", peers, left_out, *_judge(results)]
     return "\n".join(parts)
@@ -96,10 +99,15 @@ def _whole(results: Results) -> dict[str, list[float | None]]:
     }
 
 
-def _steps(results: Results) -> dict[str, list[float | None]]:
-    told = [name for one in results.values() for name in one["build"] if name.startswith("step ")]
+def _steps(results: Results, kind: str) -> dict[str, list[float | None]]:
+    told = [name for one in results.values() for name in one["build"] if name.startswith(kind)]
     names = list(dict.fromkeys(told))
-    return {name.removeprefix("step "): [results[size]["build"].get(name) for size in results] for name in names}
+    return {name.removeprefix(kind): [results[size]["build"].get(name) for size in results] for name in names}
+
+
+def _count_transfers(results: Results) -> list[float]:
+    """Return the transfers of each size as they are: a world of 100,000,000 has 16 % more, and steps deal with all."""
+    return [one["build"]["transfers"] for one in results.values()]
 
 
 def _peers(results: Results) -> dict[str, list[float | None]]:
@@ -133,7 +141,7 @@ def _table(results: Results, rows: Mapping[str, list[float | None]], *, grows: b
         cells = [name, *(_show(figure) for figure in figures)]
         if grows:
             pairs = pairwise(figures)
-            steps = pairwise(sizes)
+            steps = pairwise(_count_transfers(results))
             is_time = not name.startswith(("transfers", "addresses", "its", "bytes", "peak")) and "/s" not in name
             cells += [
                 _grow(pair, step) if is_time else "" for pair, step in zip(pairs, steps, strict=True)
@@ -150,7 +158,7 @@ def _show(figure: float | None) -> str:
     return f"{figure:.1f}" if figure >= 10 else f"{figure:.3f}"
 
 
-def _grow(pair: tuple[float | None, float | None], sizes: tuple[int, int]) -> str:
+def _grow(pair: tuple[float | None, float | None], sizes: tuple[float, float]) -> str:
     small, large = pair
     if small is None or large is None or small < 0.5:  # a step that takes no time tells nothing of growth
         return ""
@@ -158,10 +166,9 @@ def _grow(pair: tuple[float | None, float | None], sizes: tuple[int, int]) -> st
 
 
 def _name_nlogn(results: Results) -> str:
-    sizes = list(results)
     told = [
-        f"{math.log(b * math.log(b) / (a * math.log(a))) / math.log(b / a):.2f} from {a:,} to {b:,}"
-        for a, b in pairwise(sizes)
+        f"{math.log(b * math.log(b) / (a * math.log(a))) / math.log(b / a):.2f} from {a:,.0f} to {b:,.0f}"
+        for a, b in pairwise(_count_transfers(results))
     ]
     return ", ".join(told) or "a little more"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from intel.model import TRANSFER_KINDS
 from intel.store import Connection
 
-BUCKET_POSTINGS = 25_000_000  # about 3 GB while one bucket is sorted
+BUCKET_POSTINGS = 40_000_000  # about 5 GB while one bucket is sorted; every bucket is one more pass over all transfers
 
 
 def build_accounts(con: Connection) -> None:
@@ -20,6 +20,14 @@ def build_accounts(con: Connection) -> None:
         con.execute(_STATS, span)
 
 
+_SLICES = 1024
+_COUNT = """
+select {part}, count(*) from (
+    select sender_id as address_id from facts.transfers union all select receiver_id from facts.transfers
+) where address_id >= $first and address_id < $last group by 1 order by 1
+"""
+
+
 def _list_buckets(con: Connection) -> list[tuple[int, int]]:
     """Return spans [first, last) of address ids with about BUCKET_POSTINGS postings each."""
     rows, addresses = con.execute(
@@ -27,22 +35,33 @@ def _list_buckets(con: Connection) -> list[tuple[int, int]]:
     ).fetchall()[0]
     if rows <= BUCKET_POSTINGS:
         return [(0, addresses)]
-    # Ids are dealt without regard to activity, so slices of ids are nearly even; hubs make some larger.
-    slices = con.execute(
-        "select slice, sum(n) from (select address_id * 1024 // $addresses as slice, count(*) as n from ("
-        "select sender_id as address_id from facts.transfers union all select receiver_id from facts.transfers) "
-        "where address_id is not null group by 1) group by 1 order by 1",
-        {"addresses": addresses},
-    ).fetchall()
     spans: list[tuple[int, int]] = []
     start, filled = 0, 0
-    for index, count in slices:
-        edge = -(-(index * addresses) // 1024)  # the first id of this slice
+    for first, count in _count_postings(con, addresses):
         if filled and filled + count > BUCKET_POSTINGS:
-            spans.append((start, edge))
-            start, filled = edge, 0
+            spans.append((start, first))
+            start, filled = first, 0
         filled += count
     return [*spans, (start, addresses)]
+
+
+def _count_postings(con: Connection, addresses: int) -> list[tuple[int, int]]:
+    """Return (first id, postings) of slices of the ids; a slice too large for a bucket is told id by id.
+
+    What is seen first is the busiest: half of all postings may be of the first two hundred ids.
+    """
+    whole = {"first": 0, "last": addresses}
+    slices = con.execute(
+        _COUNT.format(part=f"address_id * {_SLICES} // $addresses"), whole | {"addresses": addresses}
+    ).fetchall()
+    counts: list[tuple[int, int]] = []
+    for index, count in slices:
+        first, last = (-(-(place * addresses) // _SLICES) for place in (index, index + 1))
+        if count > BUCKET_POSTINGS:
+            counts += con.execute(_COUNT.format(part="address_id"), {"first": first, "last": last}).fetchall()
+        else:
+            counts.append((first, count))
+    return counts
 
 
 _WHEN = " ".join(f"when '{kind}' then {code}" for code, kind in enumerate(TRANSFER_KINDS))

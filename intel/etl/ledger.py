@@ -31,7 +31,7 @@ def _find_overlaps(con: Connection) -> None:
     con.execute(
         """
         create or replace temp table shared_blocks as
-        select chain, block_number from lake_transfers group by chain, block_number having count(distinct source) > 1
+        select chain, block_number from lake_transfers group by chain, block_number having min(source) < max(source)
         """
     )
     con.execute(
@@ -49,11 +49,25 @@ def _find_overlaps(con: Connection) -> None:
     )
     con.execute(
         """
+        create or replace temp table calldata as
+        select source, chain, block_number, tx_hash, kind, position, sub_position, token from lake_transfers
+        where kind in ('erc20_calldata', 'erc20_or_erc721_calldata')
+        """
+    )
+    # The few first: to look a row up among all logs would be to hash them all.
+    con.execute(
+        """
+        create or replace temp table logged as
+        select distinct l.chain, l.tx_hash, l.token from lake_transfers l
+        join kind_classes k on k.kind = l.kind and k.class = 'log'
+        join (select distinct chain, tx_hash, token from calldata) c
+            on c.chain = l.chain and c.tx_hash = l.tx_hash and c.token = l.token
+        """
+    )
+    con.execute(
+        """
         insert into told_again
-        select t.source, t.chain, t.block_number, t.tx_hash, t.kind, t.position, t.sub_position from lake_transfers t
-        where t.kind in ('erc20_calldata', 'erc20_or_erc721_calldata') and exists (
-            from lake_transfers l join kind_classes c on c.kind = l.kind
-            where c.class = 'log' and l.chain = t.chain and l.tx_hash = t.tx_hash and l.token = t.token)
+        select c.* exclude (token) from calldata c semi join logged using (chain, tx_hash, token)
         """
     )
 
@@ -75,11 +89,33 @@ def fill_transfers(con: Connection) -> None:
         "repeats": _REPEATS if has_repeats else "",
         "order": _ORDER,
     }
+    key = key_addresses(con)
+    choices |= {name: key.format("t", name) for name in ("sender", "receiver", "initiator")}
     _find_times(con, has_gaps=bool(has_gaps))
     for first, last in list_buckets(con):
         offset = int(con.execute("select count(*) from facts.transfers").fetchall()[0][0])
         span, bounds = _limit_time(first, last)
         con.execute(_TRANSFERS.format(**choices, span=span), bounds | {"offset": offset})
+
+
+_KEY = "case when {0}.{1} is not null then hash({0}.chain, {0}.{1}) end"
+_WHOLE_KEY = "{0}.chain || ' ' || {0}.{1}"
+
+
+def key_addresses(con: Connection) -> str:
+    """Make the temporary table address_keys (key, address_id); return the SQL of the key of {0}.{1}, an address's text.
+
+    Whoever asks has an address that got an id. So where no two of them share a hash, that is enough to find it: a
+    number, where the text would make every lookup miss the processor's cache twice more.
+    """
+    for key in (_KEY, _WHOLE_KEY):
+        con.execute(
+            f"create or replace temp table address_keys as select {key.format('a', 'address')} as key, address_id "
+            "from facts.addresses a"
+        )
+        if not con.execute("select count(*) - count(distinct key) from address_keys").fetchall()[0][0]:
+            break
+    return key
 
 
 def _limit_time(first: date | None, last: date | None) -> tuple[str, dict[str, object]]:
@@ -158,7 +194,8 @@ from (select row_number() over () as number, * from (
             coalesce(l.block_time_is_estimated, false) as block_time_is_estimated,
             case when l.kind = 'erc20_or_erc721' and {standard} in ('erc20', 'erc721') then {standard}
                 else l.kind end as resolved_kind,
-            coalesce(l.value_text, cast(l.value_raw as varchar)) as exact_text,
+            case when l.value_raw is null or l.kind in ('erc721', 'erc20_or_erc721', 'erc20_calldata',
+                'erc20_or_erc721_calldata') then coalesce(l.value_text, cast(l.value_raw as varchar)) end as exact_text,
             case when l.kind in ('erc721', 'erc1155') then l.token_id
                 when resolved_kind = 'erc721' then exact_text end as token_id,
             case when resolved_kind in ('erc20_or_erc721', 'erc20_calldata', 'erc20_or_erc721_calldata') then null
@@ -166,9 +203,9 @@ from (select row_number() over () as number, * from (
         from timed_transfers l {standards}
         where {span} {repeats}
     ) t
-    left join facts.addresses s on s.chain = t.chain and s.address = t.sender
-    left join facts.addresses r on r.chain = t.chain and r.address = t.receiver
-    left join facts.addresses i on i.chain = t.chain and i.address = t.initiator
+    left join address_keys s on s.key = {sender}
+    left join address_keys r on r.key = {receiver}
+    left join address_keys i on i.key = {initiator}
     left join facts.assets a on a.chain = t.chain and a.token is not distinct from t.token
         and a.token_id is not distinct from t.token_id
     left join usable_prices p on p.asset_id = a.asset_id and p.date = cast(t.block_time as date)
@@ -212,8 +249,12 @@ def mark_oversize(con: Connection) -> None:
 
 def build_context(con: Connection) -> None:
     """Fill facts.edges, events, transactions and coverage: what stands beside the transfers."""
-    ids = "left join facts.addresses {0} on {0}.chain = t.chain and {0}.address = t.{1}"
-    ends = f"{ids.format('s', 'sender')} {ids.format('r', 'receiver')}"
+    key = key_addresses(con)
+
+    def find_id(alias: str, column: str) -> str:
+        return f"left join address_keys {alias} on {alias}.key = {key.format('t', column)}"
+
+    ends = f"{find_id('s', 'sender')} {find_id('r', 'receiver')}"
     con.execute(
         "insert into facts.edges select s.address_id, r.address_id, t.kind, t.transfers, t.tx_hash, t.block_number, "
         f"t.block_time, t.value_micro_usd, t.source from lake_edges t {ends} order by all"
@@ -221,7 +262,7 @@ def build_context(con: Connection) -> None:
     con.execute(
         "insert into facts.events select t.event, s.address_id, r.address_id, t.block_number, t.block_time, "
         "coalesce(t.block_time_is_estimated, false), t.tx_hash, t.token, t.value_text, t.details, t.source "
-        f"from lake_events t {ids.format('s', 'address')} {ids.format('r', 'actor')} "
+        f"from lake_events t {find_id('s', 'address')} {find_id('r', 'actor')} "
         "order by s.address_id, t.block_time, t.tx_hash, t.event, t.details"
     )
     # Told by two sources, a transaction stands once: as told by who knows whether it succeeded, and what it cost.
@@ -234,8 +275,9 @@ def build_context(con: Connection) -> None:
         "insert into facts.transactions select t.chain, t.block_number, t.block_time, t.tx_hash, t.tx_index, "
         "s.address_id, r.address_id, c.address_id, t.value_raw, t.fee_raw, t.gas_limit, t.gas_price, t.nonce, t.type, "
         "t.method_id, t.input_length, t.success, t.source "
-        f"from lake_transactions t {ends} {ids.format('c', 'created')} "
+        f"from lake_transactions t {ends} {find_id('c', 'created')} "
         f"{once if sources > 1 else ''} order by t.block_time, t.chain, t.block_number, t.tx_index, t.tx_hash, t.source"
     )
+    con.execute("drop table address_keys")
     con.execute("insert into facts.coverage select * from lake_coverage order by all")
     summarise_coverage(con)

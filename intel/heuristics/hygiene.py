@@ -59,14 +59,23 @@ from claims
 group by asset_id
 """
 
-# One amount to very many, in a run of neighbouring blocks: a flag to show, not a verdict.
+# One amount to very many, in a run of neighbouring blocks: a flag to show, not a verdict. How many times comes first:
+# receivers are told apart for the few that are left.
 _AIRDROP_ASSETS = """
-with givers as (
+with repeated as (
     select sender_id, asset_id, value_raw
     from facts.transfers
     where kind in ('erc20', 'erc1155') and value_raw > 0 and sender_id is not null
     group by sender_id, asset_id, value_raw
-    having count(distinct receiver_id) >= $min_recipients
+    having count(receiver_id) >= $min_recipients
+),
+givers as (
+    select t.sender_id, t.asset_id, t.value_raw
+    from facts.transfers t
+    join repeated r on r.sender_id = t.sender_id and r.asset_id = t.asset_id and r.value_raw = t.value_raw
+    where t.kind in ('erc20', 'erc1155')
+    group by t.sender_id, t.asset_id, t.value_raw
+    having count(distinct t.receiver_id) >= $min_recipients
 ),
 gaps as (
     select

@@ -71,12 +71,21 @@ group by receiver_id
 having count(*) >= $min_rewards
 """
 
+# First by a few bits of the hash, which no transaction shares with twenty others of one sender: hashes of all of them
+# would be the largest table of a build. Where a hash has no such bits, all of its sender's transfers are looked at.
 _MULTISENDERS = """
-with batches as (
-    select t.sender_id, t.tx_hash, count(distinct t.receiver_id) as receivers
+with crowds as (
+    select t.sender_id, case when t.tx_tag >= 0 then t.tx_tag else -1 end as tag
     from facts.transfers t
     join facts.address_stats s on s.address_id = t.sender_id
-    where s.counterparties_out >= $min_receivers
+    where s.counterparties_out >= $min_receivers and t.receiver_id is not null
+    group by t.sender_id, case when t.tx_tag >= 0 then t.tx_tag else -1 end
+    having count(*) >= $min_receivers
+),
+batches as (
+    select t.sender_id, t.tx_hash, count(distinct t.receiver_id) as receivers
+    from facts.transfers t
+    join crowds c on c.sender_id = t.sender_id and c.tag = case when t.tx_tag >= 0 then t.tx_tag else -1 end
     group by t.sender_id, t.tx_hash
     having count(distinct t.receiver_id) >= $min_receivers
 )

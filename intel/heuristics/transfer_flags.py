@@ -20,7 +20,8 @@ where f.flag in ('counterfeit', 'mass_airdrop')
 """
 
 # A stranger x whose address reads like that of y, with whom the victim really dealt, moves next to nothing to or
-# "from" the victim. Pairs first, transfers after: an address has far fewer counterparties than transfers.
+# "from" the victim. Pairs first, transfers after: an address has far fewer counterparties than transfers, and pairs are
+# as many as a build has: they carry numbers alone, and letters only while strangers meet the others.
 _LOOKALIKE_DUST = """
 with pairs as (
     select p.address_id, p.counterparty_id, max(p.value_micro_usd) as largest, min(p.block_time) as first_time,
@@ -31,20 +32,25 @@ with pairs as (
     group by p.address_id, p.counterparty_id
 ),
 faces as (
-    select p.*, a.address, substr(a.address, 3, 3) as head, substr(a.address, length(a.address) - 2, 3) as tail
-    from pairs p
-    join facts.addresses a on a.address_id = p.counterparty_id
+    select a.address_id, substr(a.address, 3, 3) || substr(a.address, length(a.address) - 2, 3) as face,
+        substr(a.address, 6, 1) as fourth, substr(a.address, length(a.address) - 3, 1) as fourth_last
+    from facts.addresses a
     where substr(a.address, 1, 2) = '0x'
+),
+strangers as (
+    select p.address_id, p.counterparty_id, f.face, f.fourth, f.fourth_last
+    from pairs p
+    join faces f on f.address_id = p.counterparty_id
+    where p.largest is null or p.largest < $tiny_micro_usd
 ),
 twins as (
     select x.address_id, x.counterparty_id, min(y.first_time) as first_time, max(y.last_time) as last_time
-    from faces x
-    join faces y on y.address_id = x.address_id and y.head = x.head and y.tail = x.tail
+    from pairs y
+    join faces f on f.address_id = y.counterparty_id
+    join strangers x on x.address_id = y.address_id and x.face = f.face
     where y.counterparty_id <> x.counterparty_id
         and y.last_time is not null
-        and (x.largest is null or x.largest < $tiny_micro_usd)
-        and (substr(x.address, 6, 1) = substr(y.address, 6, 1)
-            or substr(x.address, length(x.address) - 3, 1) = substr(y.address, length(y.address) - 3, 1))
+        and (x.fourth = f.fourth or x.fourth_last = f.fourth_last)
     group by x.address_id, x.counterparty_id
 )
 select distinct p.transfer_id, 'lookalike_dust' as flag
@@ -53,14 +59,22 @@ join facts.postings p on p.address_id = w.address_id and p.counterparty_id = w.c
 where p.block_time >= w.first_time and p.block_time <= w.last_time + interval 30 day
 """
 
+# First by a few bits of the hash: fewer than the hashes of all small transfers, and much shorter.
 _BATCH_SPAM = """
 with tiny as (
-    select t.transfer_id, t.chain, t.tx_hash, t.receiver_id
+    select t.transfer_id, t.chain, t.tx_hash, t.receiver_id, case when t.tx_tag >= 0 then t.tx_tag else -1 end as tag
     from facts.transfers t
     where t.kind = 'erc20' and (t.value_raw = 0 or t.value_micro_usd < $batch_micro_usd)
 ),
+crowds as (
+    select tag from tiny group by tag having count(receiver_id) > $max_victims
+),
 batches as (
-    select chain, tx_hash from tiny group by chain, tx_hash having count(distinct receiver_id) > $max_victims
+    select t.chain, t.tx_hash
+    from tiny t
+    join crowds c on c.tag = t.tag
+    group by t.chain, t.tx_hash
+    having count(distinct t.receiver_id) > $max_victims
 )
 select t.transfer_id, 'batch_spam' as flag
 from tiny t

@@ -131,6 +131,17 @@ def test_a_build_in_buckets_is_the_same_build(
         assert build_facts(tables) == whole
 
 
+@QUICK
+@given(tables=ledgers())
+def test_addresses_that_share_a_hash_are_told_apart(
+    monkeypatch: pytest.MonkeyPatch, tables: dict[str, list[Row]]
+) -> None:
+    whole = build_facts(tables)
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger, "_KEY", "case when {0}.{1} is not null then 0 end")
+        assert build_facts(tables) == whole
+
+
 def test_small_buckets_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [moved(n, 1 + n, 2 + n, block_time=START + timedelta(days=n)) for n in range(6)]
     monkeypatch.setattr(ledger, "BUCKET_ROWS", 2)
