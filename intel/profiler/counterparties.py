@@ -50,6 +50,16 @@ def gather_parties(reader: Reader, subject: Subject, window: Window, by: By = "e
     return name, reader.recall(name, (subject.address_ids, subject.tier, window), fill)
 
 
+def read_few_parties(
+    reader: Reader, subject: Subject, window: Window, by: By = "entity"
+) -> list[dict[str, Any]] | None:
+    """Return the rows of `gather_parties`, in no order, read once for several questions; None for very many."""
+    parties, count = gather_parties(reader, subject, window, by)
+    key = (subject.address_ids, subject.tier, window)
+    few = f"select * from {parties}"
+    return reader.recall(f"{parties} read", key, lambda: reader.records(few)) if count <= _FEW else None
+
+
 def tabulate_counterparties(
     reader: Reader, subject: Subject, window: Window = ALWAYS, *, by: By = "entity", limit: int | None = None
 ) -> pa.Table:
@@ -88,15 +98,13 @@ def rank_counterparties(
     venues: bool = False,
 ) -> list[Counterparty]:
     """Return the `limit` counterparties with the largest USD turnover; with `venues`, what it swapped by way of."""
-    parties, count = gather_parties(reader, subject, window, by)
+    rows = read_few_parties(reader, subject, window, by)
     # A few are put in order here: a plan that sorts takes longer to make than all of them to read.
-    if count <= _FEW:
-        key = (subject.address_ids, subject.tier, window)
-        rows = reader.recall(f"{parties} read", key, lambda: reader.records(f"select * from {parties}"))
+    if rows is not None:
         rows = sorted((row for row in rows if row["is_venue"] == venues), key=_rank_party)[:limit]
     else:
         rows = reader.records(
-            f"select * from {parties} where is_venue = $venues order by {_LARGEST_FIRST} limit $limit",
+            f"select * from parties_by_{by} where is_venue = $venues order by {_LARGEST_FIRST} limit $limit",
             {"limit": limit, "venues": venues},
         )
     named = name_addresses(reader, sorted(row["first_id"] for row in rows if row["addresses"] == 1))
