@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from intel.model import TRANSFER_KINDS, UNRESOLVED_KINDS, Profile, Subject
-from intel.profiler.postings import Window, gather_moves, match_members
+from intel.profiler.postings import Window, gather_moves, select_rows
 from intel.store.reader import Reader
 
 
@@ -116,9 +116,9 @@ def _say_membership(subject: Subject, profile: Profile) -> Iterator[str]:
 
 
 def _say_events(reader: Reader, subject: Subject) -> Iterator[str]:
-    ends = (match_members(subject, end) for end in ("actor_id", "address_id"))
+    ends = (select_rows(subject, "facts.events", end) for end in ("actor_id", "address_id"))
     if not reader.has_rows("facts.events") or not any(
-        reader.query(f"select 1 from facts.events where {is_member} limit 1", params) for is_member, params in ends
+        reader.query(f"select 1 from {known} limit 1", params) for known, params in ends
     ):
         return
     rows = reader.query(

@@ -8,7 +8,7 @@ from typing import Any
 
 from intel.model import Holding, Subject
 from intel.profiler.coverage import describe_chain, last_seen_by_chain
-from intel.profiler.postings import ALWAYS, Window, gather_moves, match_members, prepare_spam_assets
+from intel.profiler.postings import ALWAYS, Window, gather_moves, prepare_spam_assets, select_rows
 from intel.store.reader import Reader
 
 TITLE_BALANCE = "balance"
@@ -21,14 +21,14 @@ _EXACT = Context(prec=80)  # an amount has at most 38 digits; Decimal's default 
 
 _WHOLE = """select p.asset_id, (sum(coalesce(p.in_raw, 0)) - sum(coalesce(p.out_raw, 0)))::decimal(38, 0) as net_raw,
         sum(p.transfers_in + p.transfers_out)::bigint as postings
-    from facts.address_assets p where {is_member} group by 1"""
+    from {summed} p group by 1"""
 _BETWEEN = """select p.asset_id, sum(p.value_raw * p.direction)::decimal(38, 0) as net_raw, count(*) as postings
     from moves p group by 1"""
 
 
 def _read_nets(reader: Reader, subject: Subject, window: Window) -> list[dict[str, Any]]:
-    is_member, params = match_members(subject)
-    net = _WHOLE.format(is_member=is_member) if window.is_open else _BETWEEN
+    summed, params = select_rows(subject, "facts.address_assets")
+    net = _WHOLE.format(summed=summed) if window.is_open else _BETWEEN
     return reader.records(
         f"""with net as ({net})
         select a.chain, a.token, a.token_id, a.symbol, a.decimals,

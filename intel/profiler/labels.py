@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from intel.model import Subject
-from intel.profiler.postings import gather_members, match_members, prepare_entities
+from intel.profiler.postings import gather_members, prepare_entities, select_rows
 from intel.store.reader import Reader
 
 # One address, so that the zone maps of the table, which is sorted by address, can do their work.
@@ -48,13 +48,13 @@ def list_listings(reader: Reader, subject: Subject) -> list[dict[str, Any]]:
     if not reader.has_rows("beliefs.listings"):
         return []
     gather_members(reader, subject)
-    is_member, params = match_members(subject)
-    if not reader.query(f"select 1 from beliefs.listings where {is_member} limit 1", params):
+    listed, params = select_rows(subject, "beliefs.listings")
+    if not reader.query(f"select 1 from {listed} limit 1", params):
         return []
     return reader.records(
         f"""select category, count(distinct address_id) as addresses, list(distinct source order by source) as sources,
             min(source_date) as since, visibility
-        from beliefs.listings where {is_member}
+        from {listed}
         group by category, visibility order by addresses desc, category, visibility""",
         params,
     )

@@ -28,7 +28,7 @@ _WRAPS = ", ".join(str(TRANSFER_KINDS.index(kind)) for kind in ("wrap", "unwrap"
 _KEPT_POSTINGS = 4_000_000
 
 
-_IDS_IN_TEXT = 8  # an address on as many chains
+_FEW_LOOKS = 6  # an address on as many chains
 _FEW_IDS = 100  # a list as a parameter is there in a fifth of the time of an Arrow table, if it is short
 LARGEST_SUM = 2**63 - 1  # micro-dollars, 9.2 trillion USD: more can only come from a wrong price
 
@@ -102,15 +102,17 @@ def gather_members(reader: Reader, subject: Subject) -> None:
     reader.prepare("members", subject.address_ids, fill)
 
 
-def match_members(subject: Subject, column: str = "address_id") -> tuple[str, dict[str, object]]:
-    """Return the condition that a column holds an address of the subject, and its parameters; needs `members`.
+def select_rows(subject: Subject, table: str, column: str = "address_id") -> tuple[str, dict[str, object]]:
+    """Return SQL, to stand after `from`, of a table's rows whose column holds a member, and its parameters.
 
-    A few ids stand in the statement: an index or the order of a table finds constants with half of the planning.
+    Needs `members`. Of a few ids each is looked for by itself: an index, or the order of the table, finds one constant
+    with half of the planning, where between two ids that lie far apart the whole table would be read.
     """
-    if not 0 < len(subject.address_ids) <= _IDS_IN_TEXT:
-        return f"{column} in (select address_id from members)", {}
+    if not 0 < len(subject.address_ids) <= _FEW_LOOKS:
+        return f"(select * from {table} where {column} in (select address_id from members))", {}
     params: dict[str, object] = {f"member_{place}": number for place, number in enumerate(subject.address_ids)}
-    return f"{column} in ({', '.join(f'${name}' for name in params)})", params
+    looks = (f"select * from {table} where {column} = ${name}" for name in params)
+    return f"({' union all '.join(looks)})", params
 
 
 def prepare_spam_assets(reader: Reader) -> None:
@@ -150,11 +152,9 @@ def sum_stats(reader: Reader, subject: Subject) -> tuple[int | None, int | None]
 
     def add_up() -> tuple[int | None, int | None]:
         gather_members(reader, subject)
-        is_member, params = match_members(subject)
+        rows, params = select_rows(subject, "facts.address_stats")
         [(postings, signed)] = reader.query(
-            f"""select sum(transfers_in + transfers_out)::bigint, sum(signed)::bigint from facts.address_stats
-            where {is_member}""",
-            params,
+            f"select sum(transfers_in + transfers_out)::bigint, sum(signed)::bigint from {rows}", params
         )
         return postings, signed
 
@@ -165,10 +165,8 @@ def _fill_all_moves(reader: Reader, subject: Subject) -> None:
     """Make `all_moves` the postings of all of time, read once for every window that is asked for."""
     many = count_postings(reader, subject)
     if many <= _KEPT_POSTINGS:
-        is_member, params = match_members(subject)
-        reader.query(
-            f"create or replace temp table moves_kept as select * from facts.postings where {is_member}", params
-        )
+        rows, params = select_rows(subject, "facts.postings")
+        reader.query(f"create or replace temp table moves_kept as from {rows}", params)
         source = "moves_kept"
     else:
         source = "facts.postings where address_id in (select address_id from members)"
