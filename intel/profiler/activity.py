@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from intel.model import Subject
-from intel.profiler.postings import ALWAYS, LARGEST_SUM, Window, gather_flows, sum_stats
+from intel.profiler.postings import ALWAYS, LARGEST_SUM, Window, gather_flows, select_rows
 from intel.store.reader import Reader
 
 
@@ -16,8 +16,10 @@ def summarise_activity(reader: Reader, subject: Subject, window: Window = ALWAYS
     `signed` (transactions known to be signed, over all of time) is null where no source tells.
     """
     found = _sum_flows(reader, subject, window)
+    stats, params = select_rows(subject, "facts.address_stats")
+    signed = reader.query(f"select sum(signed)::bigint from {stats}", params)[0][0]
     names = ("first_seen", "last_seen", "transfers_in", "transfers_out", "transfers_internal", "counterparties")
-    return {**{name: found[name] for name in names}, "signed": sum_stats(reader, subject)[1]}
+    return {**{name: found[name] for name in names}, "signed": signed}
 
 
 def count_moves(reader: Reader, subject: Subject, window: Window = ALWAYS) -> dict[str, int]:

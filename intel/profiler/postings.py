@@ -141,24 +141,14 @@ def gather_moves(reader: Reader, subject: Subject, window: Window = ALWAYS) -> N
 
 def count_postings(reader: Reader, subject: Subject) -> int:
     """Return how many postings the subject has, of all of time."""
-    return int(sum_stats(reader, subject)[0] or 0)
 
-
-def sum_stats(reader: Reader, subject: Subject) -> tuple[int | None, int | None]:
-    """Return how many postings the subject has, and how many transactions it is known to have signed, of all of time.
-
-    None: nothing was seen of it, or no source tells who signed.
-    """
-
-    def add_up() -> tuple[int | None, int | None]:
+    def count() -> int:
         gather_members(reader, subject)
-        rows, params = select_rows(subject, "facts.address_stats")
-        [(postings, signed)] = reader.query(
-            f"select sum(transfers_in + transfers_out)::bigint, sum(signed)::bigint from {rows}", params
-        )
-        return postings, signed
+        sums, params = select_rows(subject, "facts.address_assets")
+        rows = reader.query(f"select coalesce(sum(transfers_in + transfers_out), 0)::bigint from {sums}", params)
+        return int(rows[0][0])
 
-    return reader.recall("stats", subject.address_ids, add_up)
+    return reader.recall("postings", subject.address_ids, count)
 
 
 def _fill_all_moves(reader: Reader, subject: Subject) -> None:
