@@ -6,7 +6,7 @@ from typing import Any
 
 from intel.model import Subject
 from intel.profiler.large_sums import is_summed, read_sums
-from intel.profiler.postings import ALWAYS, LARGEST_SUM, Window, gather_flows, gather_members
+from intel.profiler.postings import ALWAYS, LARGEST_SUM, Window, gather_flows, gather_members, select_rows
 from intel.store.reader import Reader
 
 
@@ -18,9 +18,8 @@ def summarise_activity(reader: Reader, subject: Subject, window: Window = ALWAYS
     """
     found = _sum_flows(reader, subject, window)
     gather_members(reader, subject)
-    signed = reader.query(
-        "select sum(signed)::bigint from facts.address_stats where address_id in (select address_id from members)"
-    )[0][0]
+    stats, params = select_rows(subject, "facts.address_stats")
+    signed = reader.query(f"select sum(signed)::bigint from {stats}", params)[0][0]
     names = ("first_seen", "last_seen", "transfers_in", "transfers_out", "transfers_internal", "counterparties")
     return {**{name: found[name] for name in names}, "signed": signed}
 

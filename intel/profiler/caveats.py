@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from intel.model import TRANSFER_KINDS, UNRESOLVED_KINDS, Profile, Subject
-from intel.profiler.postings import Window, gather_members, gather_moves
+from intel.profiler.postings import Window, gather_members, gather_moves, select_rows
 from intel.store.reader import Reader
 
 
@@ -19,7 +19,7 @@ def list_caveats(reader: Reader, subject: Subject, profile: Profile) -> list[str
         *_say_identity(reader, subject, profile),
         *_say_what_was_seen(profile),
         *_say_membership(subject, profile),
-        *_say_events(reader),
+        *_say_events(reader, subject),
         *_say_edges(reader, profile),
         *_say_odd_transfers(reader, subject, window),
         *_say_unpriced(profile),
@@ -116,10 +116,10 @@ def _say_membership(subject: Subject, profile: Profile) -> Iterator[str]:
         yield "Sources name unrelated owners for an address of this subject; the claims stand side by side."
 
 
-def _say_events(reader: Reader) -> Iterator[str]:
+def _say_events(reader: Reader, subject: Subject) -> Iterator[str]:
+    ends = (select_rows(subject, "facts.events", end) for end in ("actor_id", "address_id"))
     if not reader.has_rows("facts.events") or not any(
-        reader.query(f"select 1 from facts.events where {end} in (select address_id from members) limit 1")
-        for end in ("actor_id", "address_id")
+        reader.query(f"select 1 from {known} limit 1", params) for known, params in ends
     ):
         return
     rows = reader.query(

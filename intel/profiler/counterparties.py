@@ -58,6 +58,17 @@ def gather_parties(
     return name, reader.recall(name, (subject.address_ids, subject.tier, window), fill)
 
 
+def read_if_few(
+    reader: Reader, subject: Subject, window: Window, parties: tuple[str, int]
+) -> list[dict[str, Any]] | None:
+    """Return the rows of what `gather_parties` returned, in no order, read once for all; None for very many."""
+    name, count = parties
+    if count > _FEW:
+        return None
+    key = (subject.address_ids, subject.tier, window)
+    return reader.recall(f"{name} read", key, lambda: reader.records(f"select * from {name}"))
+
+
 def tabulate_counterparties(
     reader: Reader, subject: Subject, window: Window = ALWAYS, *, by: By = "entity", limit: int | None = None
 ) -> pa.Table:
@@ -96,15 +107,14 @@ def rank_counterparties(
     venues: bool = False,
 ) -> list[Counterparty]:
     """Return the `limit` counterparties with the largest USD turnover; with `venues`, what it swapped by way of."""
-    parties, count = gather_parties(reader, subject, window, by, limit=limit)
+    parties = gather_parties(reader, subject, window, by, limit=limit)
+    rows = read_if_few(reader, subject, window, parties)
     # A few are put in order here: a plan that sorts takes longer to make than all of them to read.
-    if count <= _FEW:
-        key = (subject.address_ids, subject.tier, window)
-        rows = reader.recall(f"{parties} read", key, lambda: reader.records(f"select * from {parties}"))
+    if rows is not None:
         rows = sorted((row for row in rows if row["is_venue"] == venues), key=_rank_party)[:limit]
     else:
         rows = reader.records(
-            f"select * from {parties} where is_venue = $venues order by {LARGEST_FIRST} limit $limit",
+            f"select * from {parties[0]} where is_venue = $venues order by {LARGEST_FIRST} limit $limit",
             {"limit": limit, "venues": venues},
         )
     named = name_addresses(reader, sorted(row["first_id"] for row in rows if row["addresses"] == 1))

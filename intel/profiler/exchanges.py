@@ -7,7 +7,7 @@ from typing import Literal
 import pyarrow as pa
 
 from intel.model import MICRO, ExchangeUsage, Subject
-from intel.profiler.counterparties import gather_parties
+from intel.profiler.counterparties import gather_parties, read_if_few
 from intel.profiler.postings import ALWAYS, EXCHANGE_CATEGORIES, Window, gather_flows
 from intel.store.reader import Reader
 
@@ -24,25 +24,27 @@ def list_exchange_usage(reader: Reader, subject: Subject, window: Window = ALWAY
 
     Spam is excluded; USD are those of the priced transfers.
     """
-    parties, _ = gather_parties(reader, subject, window, limit=0)
-    rows = reader.query(
-        f"""select o.entity_id, o.name, o.transfers_out, o.out_micro_usd, o.transfers_in, o.in_micro_usd, o.first_time,
-            o.last_time
-        from {parties} o where {_OTHER_EXCHANGE}""",
-        {"exchanges": list(EXCHANGE_CATEGORIES), "own": subject.entity_id},
-    )
+    parties = gather_parties(reader, subject, window, limit=0)
+    rows = read_if_few(reader, subject, window, parties)
+    if rows is None:
+        rows = reader.records(
+            f"select * from {parties[0]} where category in (select unnest($exchanges))",
+            {"exchanges": list(EXCHANGE_CATEGORIES)},
+        )
+    used = [row for row in rows if row["category"] in EXCHANGE_CATEGORIES and row["entity_id"] is not None]
     return [
         ExchangeUsage(
-            exchange=row[0],
-            name=row[1],
-            deposits=row[2],
-            deposited_usd=row[3] / MICRO,
-            withdrawals=row[4],
-            withdrawn_usd=row[5] / MICRO,
-            first_time=row[6],
-            last_time=row[7],
+            exchange=row["entity_id"],
+            name=row["name"],
+            deposits=row["transfers_out"],
+            deposited_usd=row["out_micro_usd"] / MICRO,
+            withdrawals=row["transfers_in"],
+            withdrawn_usd=row["in_micro_usd"] / MICRO,
+            first_time=row["first_time"],
+            last_time=row["last_time"],
         )
-        for row in sorted(rows, key=lambda row: (-(row[3] + row[5]), row[0]))
+        for row in sorted(used, key=lambda row: (-(row["in_micro_usd"] + row["out_micro_usd"]), row["entity_id"]))
+        if row["entity_id"] != subject.entity_id
     ]
 
 

@@ -12,7 +12,7 @@ from intel.profiler.judge import list_judgements_about
 from intel.profiler.labels import list_claim_chains, list_labels
 from intel.profiler.path import MergePath, find_anchor_path, find_merge_path, tell_step
 from intel.profiler.postings import cap_sum
-from intel.profiler.subjects import prepare_told_addresses
+from intel.profiler.subjects import list_told_chains, read_attributions
 from intel.profiler.verdict import VETOES, list_against, list_changes
 from intel.profiler.waterfall import list_weights, select_across, weigh_merge, weigh_owner, weigh_pair
 from intel.store.reader import Reader
@@ -182,15 +182,19 @@ def list_attributions(reader: Reader, subject: Subject, *, limit: int = 10) -> l
     """Return who an address belongs to, on each chain, with confidence, path (basis, reason) and the best rival."""
     if subject.kind == "entity":
         return []
-    told = """select a.chain, a.address, a.entity_id, a.confidence, a.tier, a.status, a.role, a.basis, a.reason,
-        a.label_source, a.rival_entity_id, a.rival_confidence, a.visibility from beliefs.attributions a"""
-    rows = reader.records(f"{told} where a.address_id in (select unnest($ids))", {"ids": list(subject.address_ids)})
+    rows = read_attributions(reader, subject.address_ids)
     chains = set(list_claim_chains(subject))
-    prepare_told_addresses(reader)
-    if reader.query("select 1 from told_addresses where address = $address limit 1", {"address": subject.name}):
-        rows += reader.records(f"{told} where a.address_id is null and a.address = $address", {"address": subject.name})
+    if list_told_chains(reader, subject.name):
+        told = "select * from beliefs.attributions where address_id is null and address = $address"
+        rows = rows + reader.records(told, {"address": subject.name})
     rows = [row for row in rows if row["chain"] in chains]
-    return sorted(rows, key=_rank_attribution)[:limit]
+    return [{name: row[name] for name in _TOLD} for row in sorted(rows, key=_rank_attribution)[:limit]]
+
+
+_TOLD = (
+    "chain", "address", "entity_id", "confidence", "tier", "status", "role", "basis", "reason", "label_source",
+    "rival_entity_id", "rival_confidence", "visibility",
+)  # fmt: skip
 
 
 def _rank_attribution(row: dict[str, Any]) -> tuple[bool, float, str, str]:

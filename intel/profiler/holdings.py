@@ -8,7 +8,7 @@ from typing import Any
 
 from intel.model import Holding, Subject
 from intel.profiler.coverage import describe_chain, last_seen_by_chain
-from intel.profiler.postings import ALWAYS, Window, gather_members, gather_moves, prepare_spam_assets
+from intel.profiler.postings import ALWAYS, Window, gather_members, gather_moves, prepare_spam_assets, select_rows
 from intel.store.reader import Reader
 
 TITLE_BALANCE = "balance"
@@ -21,17 +21,22 @@ _EXACT = Context(prec=80)  # an amount has at most 38 digits; Decimal's default 
 
 _WHOLE = """select p.asset_id, (sum(coalesce(p.in_raw, 0)) - sum(coalesce(p.out_raw, 0)))::decimal(38, 0) as net_raw,
         sum(p.transfers_in + p.transfers_out)::bigint as postings
-    from facts.address_assets p where p.address_id in (select address_id from members) group by 1"""
+    from {summed} p group by 1"""
 _BETWEEN = """select p.asset_id, sum(p.value_raw * p.direction)::decimal(38, 0) as net_raw, count(*) as postings
     from moves p group by 1"""
 
 
-def _query(window: Window) -> str:
-    return f"""with net as ({_WHOLE if window.is_open else _BETWEEN})
+def _read_nets(reader: Reader, subject: Subject, window: Window) -> list[dict[str, Any]]:
+    summed, params = select_rows(subject, "facts.address_assets")
+    net = _WHOLE.format(summed=summed) if window.is_open else _BETWEEN
+    return reader.records(
+        f"""with net as ({net})
         select a.chain, a.token, a.token_id, a.symbol, a.decimals,
             case when not coalesce(a.is_oversize, false) then n.net_raw end as net_raw,
             coalesce(a.is_oversize, false) as is_oversize, n.asset_id, n.net_raw::double as units
-        from net n join facts.assets a using (asset_id) where a.is_oversize or n.net_raw <> 0"""
+        from net n join facts.assets a using (asset_id) where a.is_oversize or n.net_raw <> 0""",
+        params if window.is_open else {},
+    )
 
 
 _UNKNOWN = {"as_of": None, "price_date": None, "price_usd": None, "is_doubtful": None, "flags": None, "is_spam": None}
@@ -100,7 +105,7 @@ def list_holdings(
     else:
         gather_moves(reader, subject, window)
     known = _read_known_assets(reader, window)
-    rows = [row | known.get(row["asset_id"], _UNKNOWN) for row in reader.records(_query(window))]
+    rows = [row | known.get(row["asset_id"], _UNKNOWN) for row in _read_nets(reader, subject, window)]
     return [_read_holding(row) for row in sorted(rows, key=_rank_holding)[:limit]]
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from intel.model import Subject
-from intel.profiler.postings import gather_members, prepare_entities
+from intel.profiler.postings import gather_members, prepare_entities, select_rows
 from intel.store.reader import Reader
 
 # One address, so that the zone maps of the table, which is sorted by address, can do their work.
 _OF_ADDRESS = "l.address = $address and l.chain in (select unnest($chains))"
 _OF_ENTITY = "l.entity_id = $entity_id"
-_IS_MEMBER = "address_id in (select address_id from members)"
 
 
 def list_labels(reader: Reader, subject: Subject, *, limit: int = 100) -> list[dict[str, Any]]:
@@ -49,13 +48,15 @@ def list_listings(reader: Reader, subject: Subject) -> list[dict[str, Any]]:
     if not reader.has_rows("beliefs.listings"):
         return []
     gather_members(reader, subject)
-    if not reader.query(f"select 1 from beliefs.listings where {_IS_MEMBER} limit 1"):
+    listed, params = select_rows(subject, "beliefs.listings")
+    if not reader.query(f"select 1 from {listed} limit 1", params):
         return []
     return reader.records(
         f"""select category, count(distinct address_id) as addresses, list(distinct source order by source) as sources,
             min(source_date) as since, visibility
-        from beliefs.listings where {_IS_MEMBER}
-        group by category, visibility order by addresses desc, category, visibility"""
+        from {listed}
+        group by category, visibility order by addresses desc, category, visibility""",
+        params,
     )
 
 

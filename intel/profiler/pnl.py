@@ -25,7 +25,7 @@ from intel.profiler.lots import (
     check_method,
     match_lots,
 )
-from intel.profiler.postings import ALWAYS, Window
+from intel.profiler.postings import ALWAYS, Window, select_rows
 from intel.store.reader import Reader
 
 Ints = npt.NDArray[np.int64]
@@ -270,8 +270,6 @@ def _describe_basis(reader: Reader, subject: Subject, flow: Flow, worth: Worth) 
 
 def hash_members(reader: Reader, subject: Subject) -> str:
     """Return a digest of who counts as the subject: equal for equal sets of (chain, address), in every build."""
-    rows = reader.query(
-        "select chain || ':' || address from facts.addresses where address_id in (select address_id from members) "
-        "order by 1"
-    )
+    named, params = select_rows(subject, "facts.addresses")
+    rows = reader.query(f"select chain || ':' || address from {named} order by 1", params)
     return hashlib.sha256("\n".join(str(row[0]) for row in rows).encode()).hexdigest()[:16]

@@ -20,7 +20,7 @@ from intel.profiler.judge import list_judgements_about
 from intel.profiler.labels import list_labels, list_listings
 from intel.profiler.lots import Method, check_method
 from intel.profiler.pnl import DEFAULT, compute_pnl
-from intel.profiler.postings import ALWAYS, Window, count_postings, gather_members, prepare_entities
+from intel.profiler.postings import ALWAYS, Window, count_postings, gather_members, prepare_entities, select_rows
 from intel.store.reader import Reader
 
 
@@ -145,9 +145,11 @@ def describe_role(reader: Reader, subject: Subject) -> dict[str, Any] | None:
     if subject.kind == "entity" or not subject.address_ids:
         return None
     gather_members(reader, subject)
+    known, params = select_rows(subject, "beliefs.roles")
     rows = reader.records(
-        """select role as name, probability, basis, starts_with(basis, 'model ') as is_predicted, explanation
-        from beliefs.roles where address_id in (select address_id from members)"""
+        f"""select role as name, probability, basis, starts_with(basis, 'model ') as is_predicted, explanation
+        from {known}""",
+        params,
     )
     # A few rows are put in order here: a plan that sorts wide rows takes twice as long to make.
     return min(rows, key=_rank_role, default=None)

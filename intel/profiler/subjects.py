@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from intel.entities.names import normalise_name
 from intel.errors import AmbiguousSubject, BadInput, UnknownSubject, UsageError
@@ -104,11 +105,10 @@ def _resolve_address(reader: Reader, chain: str | None, text: str, tier: Tier) -
 
 def _find_occurrences(reader: Reader, chain: str | None, address: str) -> list[tuple[str, int | None]]:
     """Return (chain, address_id) wherever the address occurs; id None where only a label knows it."""
-    prepare_told_addresses(reader)
-    asked: dict[str, object] = {"address": address}
-    told = reader.query("select chain from told_addresses where address = $address", asked)
-    known: dict[str, int | None] = {str(name): None for (name,) in told}
-    known |= reader.query("select chain, address_id from facts.address_lookup where address = $address", asked)
+    known: dict[str, int | None] = dict.fromkeys(list_told_chains(reader, address))
+    known |= reader.query(
+        "select chain, address_id from facts.address_lookup where address = $address", {"address": address}
+    )
     rows = sorted(known.items())
     real = [(name, row_id) for name, row_id in rows if chain is None or name == chain]
     if chain is not None and not real and find_chain(chain).family == "evm":
@@ -117,8 +117,8 @@ def _find_occurrences(reader: Reader, chain: str | None, address: str) -> list[t
     return on_chains or real
 
 
-def prepare_told_addresses(reader: Reader) -> None:
-    """Fill the build's `told_addresses(address, chain)`: those that labels tell of, in the ledger or not."""
+def list_told_chains(reader: Reader, address: str) -> list[str]:
+    """Return the chains for which labels tell of an address, in the ledger or not."""
 
     def fill() -> None:
         reader.query(
@@ -128,14 +128,19 @@ def prepare_told_addresses(reader: Reader) -> None:
         )
 
     reader.share("told_addresses", fill)
+    told = "select chain from told_addresses where address = $address"
+    return reader.recall(
+        "told chains", address, lambda: [str(row[0]) for row in reader.query(told, {"address": address})]
+    )
 
 
 def _address_subject(reader: Reader, address: str, found: list[tuple[str, int | None]], tier: Tier) -> Subject:
     ids = sorted(row_id for _, row_id in found if row_id is not None)
-    owner = _find_owner(reader, "a.address_id in (select unnest($ids))", {"ids": ids}) if ids else None
+    owner = _choose_owner(read_attributions(reader, tuple(ids))) if ids else None
     if owner is None and len(ids) < len(found):  # where only a label knows it, there is no id
         whose = "a.address = $address and (a.chain in (select unnest($chains)) or a.chain = 'evm')"
-        owner = _find_owner(reader, whose, {"address": address, "chains": [chain for chain, _ in found]})
+        params: dict[str, object] = {"address": address, "chains": [chain for chain, _ in found]}
+        owner = _choose_owner(reader.records(f"select a.* from beliefs.attributions a where {whose}", params))
     return Subject(
         kind="address",
         name=address,
@@ -147,14 +152,21 @@ def _address_subject(reader: Reader, address: str, found: list[tuple[str, int | 
     )
 
 
-def _find_owner(reader: Reader, whose: str, params: dict[str, object]) -> str | None:
+def read_attributions(reader: Reader, address_ids: tuple[int, ...]) -> list[dict[str, Any]]:
+    """Return the rows of beliefs.attributions of one address on its chains, in no order."""
     # Ids are dealt in the order of the table, so they find their rows without a look at every address.
-    rows = reader.query(
-        f"""select a.visibility <> 'private', coalesce(-a.confidence, 1), a.chain, a.entity_id
-        from beliefs.attributions a where {whose}""",
-        params,
-    )
-    return str(min(rows)[3]) if rows else None
+    found = "select * from beliefs.attributions where address_id in (select unnest($ids))"
+    return reader.recall("attributions", address_ids, lambda: reader.records(found, {"ids": list(address_ids)}))
+
+
+def _choose_owner(rows: Sequence[dict[str, Any]]) -> str | None:
+    """Return the entity of the private attribution before the public ones, the surest first."""
+
+    def rank(row: dict[str, Any]) -> tuple[bool, float, str, str]:
+        confidence = 1.0 if row["confidence"] is None else -row["confidence"]
+        return row["visibility"] != "private", confidence, row["chain"], row["entity_id"]
+
+    return str(min(rows, key=rank)["entity_id"]) if rows else None
 
 
 def _resolve_entity(reader: Reader, text: str, tier: Tier) -> Subject:

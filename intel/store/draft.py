@@ -24,6 +24,7 @@ class DraftReader(Reader):
         self._shared: set[str] = set()
         self._local = threading.local()
         self._known: dict[object, Any] = {}
+        self._parsed = {}
         self._lock = threading.Lock()
         self._closed = False
 
