@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from intel import pipeline
+from intel import parts, pipeline
 from intel.etl import ledger
 
 STEPS = (
@@ -20,6 +20,7 @@ STEPS = (
     (pipeline, "settle_identities"), (pipeline, "attribute_addresses"), (pipeline, "build_entity_days"),
     (pipeline, "build_large_sums"),
     (pipeline, "write_flow_columns"), (pipeline, "predict_roles"), (pipeline, "publish_build"),
+    (parts, "extend_facts"), (parts, "extend_flow_columns"),
 )  # fmt: skip
 
 

@@ -1,8 +1,9 @@
 """Which parts is a build made of, and which of them does an older build have already, made from the same inputs?
 
 Each part has a key: a digest of exactly what it reads. A part whose key an older build's part has is taken over, file
-by file or table by table; everything else is made. `--full` makes every part anew. Unnamed owners, attributions and
-what follows from them are no part: judgements and the builds of before go into them, so each build makes its own.
+by file or table by table; facts and flow columns to which rows were only added are extended; everything else is made.
+`--full` makes every part anew. Unnamed owners, attributions and what follows from them are no part: judgements and the
+builds of before go into them, so each build makes its own.
 """
 
 from __future__ import annotations
@@ -18,15 +19,27 @@ from uuid import uuid4
 
 from intel import __version__
 from intel.config import data_path
+from intel.entities.entity_days import SPAM_TRANSFER_FLAGS
 from intel.etl.extend import describe_ledger, extend_facts
+from intel.etl.flow_columns import extend_flow_columns
 from intel.ml.predict import keep_predictions
 from intel.store import Connection
+from intel.store.flows import open_flows
 from intel.store.lake import Commit, Lake
-from intel.store.snapshot import Build, Manifest, list_builds
-from intel.store.takeover import copy_facts, empty_facts, has_intact_beliefs, open_taken, take_facts, take_files
+from intel.store.snapshot import Build, Manifest, list_builds, snapshot_path
+from intel.store.takeover import (
+    copy_facts,
+    empty_facts,
+    has_intact_beliefs,
+    has_intact_files,
+    open_taken,
+    take_facts,
+    take_files,
+)
 
 LEDGER = ("transfers", "transactions", "blocks", "edges", "events", "tokens", "prices", "assets", "coverage")
 Report = Mapping[str, object]
+_LATER = "rows were only added, all of them later"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +101,13 @@ class Parts:
                     return self._count_rows(name, reports)
         record = {"key": key, "stamp": uuid4().hex[:16], "made_in": self.build.build_id, "how": "made"}
         record |= {"why": self._say_why(name, inputs), "inputs": json.dumps(inputs, sort_keys=True)}
-        self.records[name] = record | (self._extend_facts() if name == "facts" else {})
+        self.records[name] = record | self._extend(name)
         if self.records[name]["how"] == "extended":
             return []
         return [asdict(report) for report in fill(self.build.con) or ()]
+
+    def _extend(self, name: str) -> dict[str, str]:
+        return {"facts": self._extend_facts, "flows": self._extend_flows}.get(name, dict)()
 
     def _extend_facts(self) -> dict[str, str]:
         """Add what is new in the lake to the newest facts of before, if that will do; return what to tell of it."""
@@ -115,8 +131,20 @@ class Parts:
         if why:
             empty_facts(self.build)
             return full | {"why": why}
-        why = "rows were only added, all of them later"
-        return {**told, **since, "how": "extended", "of": base.build_id, "why": why}
+        return {**told, **since, "how": "extended", "of": base.build_id, "why": _LATER}
+
+    def _extend_flows(self) -> dict[str, str]:
+        """Add to the flow columns of the build whose facts were extended what the facts have since; say so."""
+        facts = self.records["facts"]
+        base = next((one for one in self._known if one.build_id == facts.get("of")), None)
+        if base is None or facts["how"] != "extended" or not self._has_intact_beliefs(base):
+            return {}
+        if not has_intact_files(self.store, base, "flows."):
+            return {}
+        before = open_flows(snapshot_path(self.store, base.build_id))
+        with open_taken(self.store, base, self.build.con):
+            extend_flow_columns(self.build.con, self.build.folder, before, SPAM_TRANSFER_FLAGS)
+        return {"how": "extended", "of": base.build_id, "why": _LATER}
 
     def _is_added_to(self, table: str, record: Mapping[str, str]) -> bool:
         since = int(record[f"{table}_version"])
@@ -150,9 +178,7 @@ class Parts:
             return take_facts(self.store, manifest, self.build)
         if name == "flows":
             return take_files(self.store, manifest, self.build, "flows.")
-        if manifest.build_id not in self._intact:
-            self._intact[manifest.build_id] = has_intact_beliefs(self.store, manifest)
-        if not self._intact[manifest.build_id]:
+        if not self._has_intact_beliefs(manifest):
             return False
         with open_taken(self.store, manifest, self.build.con):
             if name == "roles":
@@ -162,6 +188,11 @@ class Parts:
                 kept = "where kind <> 'anonymous'" if table == "entities" else ""
                 self.build.con.execute(f"insert into beliefs.{table} select * from taken.{table} {kept}")
         return True
+
+    def _has_intact_beliefs(self, manifest: Manifest) -> bool:
+        if manifest.build_id not in self._intact:
+            self._intact[manifest.build_id] = has_intact_beliefs(self.store, manifest)
+        return self._intact[manifest.build_id]
 
     def _count_rows(self, name: str, reports: Sequence[Report]) -> list[Report]:
         """Return the reports of a part that was taken over: of the predictions not all may have been."""

@@ -60,12 +60,21 @@ def empty_facts(build: Build) -> None:
 
 def take_files(store: Path, manifest: Manifest, build: Build, prefix: str) -> bool:
     """Share an older build's files whose names begin so; False where there are none or one of them is damaged."""
-    names = [name for name in manifest.files if name.startswith(prefix)]
-    if not names or not all(is_intact(store, manifest, name) for name in names):
+    if not has_intact_files(store, manifest, prefix):
         return False
-    for name in names:
+    for name in _list_files(manifest, prefix):
         _link(store, manifest, build, name)
     return True
+
+
+def has_intact_files(store: Path, manifest: Manifest, prefix: str) -> bool:
+    """Say whether an older build has files whose names begin so, all of them as they were made. Reads all of them."""
+    names = _list_files(manifest, prefix)
+    return bool(names) and all(is_intact(store, manifest, name) for name in names)
+
+
+def _list_files(manifest: Manifest, prefix: str) -> list[str]:
+    return [name for name in manifest.files if name.startswith(prefix)]
 
 
 def _link(store: Path, manifest: Manifest, build: Build, name: str) -> None:

@@ -72,8 +72,9 @@ def leave(store: Path, _: Path) -> None:
 # what is new -> (what is done to which store, how facts and flow columns come about, the phases of that build)
 NEWS: dict[str, tuple[str, Callable[[Path, Path], None], tuple[str, str], list[Phase]]] = {
     "much": ("base", leave, ("made", "made"), [*PHASES, Phase("intel.parts", "empty_facts")]),
-    "a day": ("built", add_day, ("extended", "made"), [
+    "a day": ("built", add_day, ("extended", "extended"), [
         Phase("intel.parts", "copy_facts"), Phase("intel.parts", "extend_facts"),
+        Phase("intel.parts", "extend_flow_columns"),
     ]),
     "a judgement": ("built", add_judgement, ("taken over", "taken over"), [
         Phase("intel.parts", "take_facts"), Phase("intel.parts:Parts", "_take", call=4),  # the evidence, table by table

@@ -1,10 +1,12 @@
-"""Are facts to which later rows were added the facts that a whole build makes, and is everything else refused?"""
+"""Are facts and columns to which later rows were added those that a whole build makes, and is all else refused?"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
@@ -14,9 +16,11 @@ from hypothesis import strategies as st
 
 from intel.etl.accounts import build_accounts
 from intel.etl.extend import describe_ledger, extend_facts
+from intel.etl.flow_columns import extend_flow_columns, write_flow_columns
 from intel.etl.ledger import build_context, build_ledger
 from intel.store import Connection, open_connection
 from intel.store.ddl import create_tables, read_tables
+from intel.store.flows import open_flows
 from intel.store.lake import lake_schema
 from tests.lakes import BIG, Row, moved
 from tests.ledger_files import address, tx
@@ -115,6 +119,46 @@ def extend_and_compare(before: Tables, after: Tables, full_rows: int = 10**6) ->
             seen = one.execute("select count(*) from lake_transfers").fetchall()[0][0]
             assert seen == len(after["transfers"])  # what follows reads the whole lake again
         return why
+
+
+def flag(con: Connection, rows: set[int]) -> None:
+    con.execute("truncate beliefs.transfer_flags")
+    con.execute("insert into beliefs.transfer_flags select unnest($1::bigint[]), 'spam'", [sorted(rows)])
+    con.execute("insert into beliefs.transfer_flags select transfer_id, 'dust' from facts.transfers")
+
+
+def read_columns(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+@QUICK
+@given(st.lists(steps(), min_size=2, max_size=40), st.integers(1, 39), st.sets(st.integers(0, 39)),
+       st.sets(st.integers(0, 39)))  # fmt: skip
+def test_later_rows_make_the_columns_of_a_whole_build(
+    drawn: list[Row], cut: int, spam_then: set[int], spam_now: set[int]
+) -> None:
+    cut = min(cut, len(drawn) - 1)
+    rows = write_ledger([*drawn[:cut], {**drawn[cut], "gap": 1}, *drawn[cut + 1 :]])
+    with open_empty() as con, TemporaryDirectory() as scratch:
+        then, now, whole = (Path(scratch) / name for name in ("then", "now", "whole"))
+        for schema in ("beliefs", "taken"):
+            con.execute(f"attach ':memory:' as {schema}")
+        for folder, told, spam in ((then, rows[:cut], spam_then), (whole, rows, spam_now)):
+            create_tables(con, "beliefs")
+            show_lake(con, {"transfers": told})
+            build_whole(con)
+            flag(con, spam)
+            folder.mkdir()
+            write_flow_columns(con, folder, ["spam"])
+            if folder is then:
+                con.execute("create table taken.transfer_flags as from beliefs.transfer_flags")
+                for database in ("facts", "beliefs"):
+                    con.execute(f"detach {database}")
+                    con.execute(f"attach ':memory:' as {database}")
+                create_tables(con, "facts")
+        now.mkdir()
+        extend_flow_columns(con, now, open_flows(then), ["spam"])
+        assert read_columns(now) == read_columns(whole)
 
 
 def list_prices(first: int, last: int) -> list[Row]:

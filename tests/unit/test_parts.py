@@ -138,7 +138,8 @@ def test_later_transfers_extend_the_facts(settings: Settings, tmp_path: Path) ->
     pipeline.ingest_files(settings, [write_csv(tmp_path / "day.csv", DAY)])
     compact_lake(Lake(settings.store))
     manifest = pipeline.build(settings)
-    assert (manifest.parts["facts"]["how"], manifest.parts["facts"]["of"]) == ("extended", first.build_id)
+    for part in ("facts", "flows"):
+        assert (manifest.parts[part]["how"], manifest.parts[part]["of"]) == ("extended", first.build_id)
     assert equals_full(settings)
     pipeline.ingest_files(settings, [write_csv(tmp_path / "again.csv", [DAY[0] | {"value_raw": "7"}])])
     assert "replaced" in pipeline.build(settings).parts["facts"]["why"]
