@@ -25,7 +25,8 @@ _HOST = r"[A-Za-z0-9._-]+:[0-9]{1,5}"
 _CLUSTER = re.compile(rf"spark://({_HOST}(?:,{_HOST})*)")
 _LOCAL = re.compile(r"local(\[([1-9][0-9]{0,3}|\*)\])?")
 _REACH_SECONDS = 5.0  # until a master must have answered
-_WORKER_SECONDS = 60.0  # until a cluster must have given us an executor, at the beginning and when it has lost all
+_WORKER_SECONDS = 60.0  # until a cluster must have given us an executor
+_LOST_SECONDS = 60.0  # until it must have given us another one, when all are lost
 _JAVA = "Spark 4 needs Java 17 or 21: install it (on Debian: apt-get install openjdk-17-jre-headless) or set JAVA_HOME"
 
 
@@ -77,7 +78,7 @@ def _watch_executors(session: SparkSession) -> Iterator[None]:
             while not done.wait(1):
                 if session.sparkContext._jsc.sc().getExecutorMemoryStatus().size() > 1:  # the driver is one  # noqa: SLF001
                     seen = time.monotonic()
-                elif time.monotonic() - seen > _WORKER_SECONDS:
+                elif time.monotonic() - seen > _LOST_SECONDS:
                     session.sparkContext.cancelAllJobs()
 
     watcher = threading.Thread(target=watch, daemon=True)

@@ -26,8 +26,8 @@ BUILD = """
 import sys
 from intel.cli import main
 from intel.store import spark
-spark._WORKER_SECONDS = float(sys.argv[1])
-main(sys.argv[2:])
+setattr(spark, sys.argv[1], float(sys.argv[2]))
+main(sys.argv[3:])
 """
 
 
@@ -37,8 +37,8 @@ def store(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Path:
     return Path(shutil.copytree(share_small_store(tmp_path_factory), tmp_path / "store"))
 
 
-def start_build(store: Path, cluster: Cluster) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", BUILD, str(PATIENCE), "build", "--full", "--engine", cluster.url]
+def start_build(store: Path, cluster: Cluster, patience: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", BUILD, patience, str(PATIENCE), "build", "--full", "--engine", cluster.url]
     options = ["--memory", "1GB", "--store", str(store)]
     return subprocess.Popen([*command, *options], env=dict(cluster.environment), stderr=subprocess.PIPE, text=True)
 
@@ -54,7 +54,7 @@ def check_untouched(store: Path, before: tuple[str, object]) -> None:
 def test_a_cluster_without_workers_is_told(store: Path, tmp_path: Path, tried: Callable[..., None]) -> None:
     before = current_build(store), read_build(store)
     with start_cluster(tmp_path, workers=0) as cluster:
-        build = start_build(store, cluster)
+        build = start_build(store, cluster, "_WORKER_SECONDS")
         _, told = build.communicate(timeout=300)
     assert build.returncode == 1, told
     assert f"{cluster.url} ran nothing within {PATIENCE:.0f} s: no worker has room for us" in told
@@ -69,7 +69,7 @@ def test_a_cluster_without_workers_is_told(store: Path, tmp_path: Path, tried: C
 def test_a_cluster_that_dies_in_the_middle_is_told(store: Path, tmp_path: Path, tried: Callable[..., None]) -> None:
     before = current_build(store), read_build(store)
     with start_cluster(tmp_path, workers=1) as cluster:
-        build = start_build(store, cluster)
+        build = start_build(store, cluster, "_LOST_SECONDS")
         until = time.monotonic() + 300
         while not list((store / "snapshots").glob(".*/spill/spark/tables/*/part-*.parquet")):
             assert build.poll() is None, build.communicate()[1]
