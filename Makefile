@@ -10,6 +10,9 @@ SIZES ?= 1000000 10000000
 comma := ,
 space := $(subst ,, )
 BIN := .venv/bin
+# Where this is set, as in many images, no compiled module would ever be kept: each start of Python would read pandas,
+# numba and us from source again, for a second or more.
+unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS)
 SOURCES = $(wildcard intel app.py pages bench examples tests)
 

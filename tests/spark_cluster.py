@@ -34,6 +34,7 @@ class Cluster:
     url: str
     environment: Mapping[str, str]  # of a driver that is to work like the cluster
     folder: Path
+    master: subprocess.Popen[bytes]
     workers: tuple[subprocess.Popen[bytes], ...]
 
     def read_log(self, name: str) -> str:
@@ -64,7 +65,7 @@ def start_cluster(folder: Path, *, workers: int) -> Iterator[Cluster]:
             started.append(_start(folder, f"worker{number}", environment, "worker.Worker", *options))
         for number in range(workers):
             _await(folder / f"worker{number}.log", "Successfully registered with master", started[1 + number])
-        yield Cluster(url, environment, folder, tuple(started[1:]))
+        yield Cluster(url, environment, folder, started[0], tuple(started[1:]))
     finally:
         for process in reversed(started):
             with suppress(ProcessLookupError):

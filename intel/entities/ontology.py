@@ -8,6 +8,7 @@ from intel.entities.anchors import find_anchors
 from intel.entities.catalogue import NAME, Catalogue, Resolution, add_actors, load_core
 from intel.entities.names import cut_tag, normalise_name, write_slug
 from intel.entities.ontology_report import report_ontology
+from intel.looks import find_mixed, fold_looks
 from intel.model import CONFIDENCE_LEVELS
 from intel.sources.categories import find_label_source, load_categories, origin_patterns
 from intel.store import Connection
@@ -26,13 +27,17 @@ def resolve_labels(con: Connection) -> None:
     _write_labels(con)
     _write_entities(con, catalogue)
     find_anchors(con, catalogue)
+    _register_imitations(con, catalogue)
     report_ontology(con)
     con.execute("drop table ontology_labels")
     for name in _LOOKUPS:
         con.unregister(name)
 
 
-_LOOKUPS = ("ontology_texts", "ontology_tags", "ontology_categories", "ontology_sources", "ontology_levels")
+_LOOKUPS = (
+    "ontology_texts", "ontology_tags", "ontology_categories", "ontology_sources", "ontology_levels",
+    "ontology_imitations",
+)  # fmt: skip
 
 
 def _resolve_texts(con: Connection, catalogue: Catalogue) -> list[Resolution]:
@@ -235,3 +240,23 @@ def _write_names(con: Connection, catalogue: Catalogue) -> None:
     )
     con.execute("insert into beliefs.entity_names select * from ontology_names order by name_key, entity_id, name")
     con.unregister("ontology_names")
+
+
+def _register_imitations(con: Connection, catalogue: Catalogue) -> None:
+    """Make ontology_imitations (text, candidates): names that mix alphabets or look like the name of another entity."""
+    names = con.execute("select name, entity_id from beliefs.entity_names").fetchall()
+    looks: dict[str, set[str]] = {}
+    for name, slug in [*names, *((text, slug) for (_, slug), text in catalogue.spellings.items())]:
+        if name.isascii():
+            looks.setdefault(fold_looks(name), set()).add(slug)
+    rows = con.execute(r"""
+        select distinct entity, entity_id from ontology_labels
+        where visibility = 'public' and regexp_matches(entity, '[^\x00-\x7F]') order by all
+    """).fetchall()
+    alike = {text: sorted(looks.get(fold_looks(text), set()) - {slug}) for text, slug in rows}
+    found = [text for text in alike if alike[text] or find_mixed(text)]
+    table = {
+        "text": pa.array(found, pa.string()),
+        "candidates": pa.array(["|".join(alike[text]) for text in found], pa.string()),
+    }
+    con.register("ontology_imitations", pa.table(table))

@@ -9,7 +9,8 @@ def report_ontology(con: Connection) -> None:
     """Fill beliefs.ontology_report from the public claims of temp table ontology_labels: one line per name and kind.
 
     Kinds: unresolved, ambiguous, unlisted (minted here), conflict (unrelated owners of one address), flagged (an
-    owner's address stands on a list: the list does not own it).
+    owner's address stands on a list: the list does not own it), imitation (letters of several alphabets in a word, or
+    the look of another entity's name).
     """
     con.execute("""
         insert into beliefs.ontology_report
@@ -41,6 +42,12 @@ def report_ontology(con: Connection) -> None:
                 select distinct chain, address, category from claims where category_kind = 'list'
             ) f on f.address = o.address and f.chain = o.chain
             group by o.entity_id, f.category
+            union all
+            select 'imitation', i.text, i.candidates, count(distinct c.address),
+                case when i.candidates <> '' then 'looks like the name of another entity and is written otherwise'
+                    else 'a word of it mixes alphabets that look alike' end
+            from claims c join ontology_imitations i on i.text = c.entity
+            group by i.text, i.candidates
         )
         select kind, text, candidates, addresses, hint from report order by kind, addresses desc, text, candidates
     """)

@@ -9,23 +9,16 @@ import pyarrow as pa
 
 from intel.heuristics.base import Value
 from intel.heuristics.transfer_flags import TRANSFER_FLAGS
+from intel.looks import fold_looks
 from intel.store import Engine
 
-# Signs that pass for a Latin letter in a wallet's font, after compatibility folding and lower-casing; symbols are
-# mostly capitals, so a Greek eta counts as H. Our own short list: Cyrillic, Greek, Lisu, digits and signs.
-_LOOKS = {
-    **dict(zip(map(ord, "авсенијкморѕтухԁԛԝһ"), "abcehnjkmopstyxdqwh", strict=True)),
-    **dict(zip(map(ord, "αβγεζηικμνορτυχ"), "abyezhikmnoptyx", strict=True)),
-    **dict(zip(map(ord, "ꓮꓐꓚꓓꓰꓢꓔꓴ"), "abcdestu", strict=True)),
-    **dict(zip(map(ord, "і015$₮"), "ioisst", strict=True)),
-}
+# Digits and signs that pass for a letter: in symbols alone, for names are often numbered.
+_SIGNS = dict(zip(map(ord, "015$₮"), "oisst", strict=True))
 
 
 def fold_symbol(text: str) -> str:
-    """Fold a symbol or name to what a hurried reader takes it for: width, case, look-alikes, separators."""
-    wide = unicodedata.normalize("NFKC", text).casefold()
-    plain = "".join(c for c in unicodedata.normalize("NFD", wide) if not unicodedata.combining(c))
-    return "".join(c for c in plain.translate(_LOOKS) if c.isalnum())
+    """Fold a symbol or name to what a hurried reader takes it for: look-alikes of letters, digits and signs."""
+    return fold_looks(unicodedata.normalize("NFKC", text).translate(_SIGNS))
 
 
 # Same symbol or name as the chain's own coin or a verified and priced token of the chain, without being it. Tokens

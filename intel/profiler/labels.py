@@ -21,8 +21,8 @@ def list_labels(reader: Reader, subject: Subject, *, limit: int = 100) -> list[d
     """
     condition, params = _claims_of(subject)
     # Most addresses have no claim, and planning the whole question costs three times as much as asking whether.
-    first = next(iter(params.items()))
-    if not reader.query(f"select 1 from beliefs.labels l where l.{first[0]} = $one limit 1", {"one": first[1]}):
+    key = "entity_id" if subject.kind == "entity" else "address"
+    if not reader.query(f"select 1 from beliefs.labels l where l.{key} = $one limit 1", {"one": params[key]}):
         return []
     prepare_entities(reader)
     return reader.records(

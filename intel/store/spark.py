@@ -10,8 +10,9 @@ import re
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ _CLUSTER = re.compile(rf"spark://({_HOST}(?:,{_HOST})*)")
 _LOCAL = re.compile(r"local(\[([1-9][0-9]{0,3}|\*)\])?")
 _REACH_SECONDS = 5.0  # until a master must have answered
 _WORKER_SECONDS = 60.0  # until a cluster must have given us an executor
+_LOST_SECONDS = 60.0  # until it must have given us another one, when all are lost
 _JAVA = "Spark 4 needs Java 17 or 21: install it (on Debian: apt-get install openjdk-17-jre-headless) or set JAVA_HOME"
 
 
@@ -58,10 +60,34 @@ def open_session(master: str, log: Path, *, memory: str) -> Iterator[SparkSessio
         if not can_work(session):
             hint = "start a worker with enough free memory (spark.executor.memory, 1g by default), or wait for one"
             raise StoreError(f"{master} ran nothing within {_WORKER_SECONDS:.0f} s: no worker has room for us", hint)
-        yield session
+        with _watch_executors(session) if masters else nullcontext():
+            yield session
     finally:
         with suppress(*failures()):
             session.stop()
+
+
+@contextmanager
+def _watch_executors(session: SparkSession) -> Iterator[None]:
+    """Cancel what runs when the cluster has had no executor for us for a minute: Spark itself would wait for ever."""
+    done = threading.Event()
+
+    def watch() -> None:
+        seen = time.monotonic()
+        with suppress(*failures()):
+            while not done.wait(1):
+                if session.sparkContext._jsc.sc().getExecutorMemoryStatus().size() > 1:  # the driver is one  # noqa: SLF001
+                    seen = time.monotonic()
+                elif time.monotonic() - seen > _LOST_SECONDS:
+                    session.sparkContext.cancelAllJobs()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join(5)
 
 
 def _reach_master(masters: list[tuple[str, int]]) -> str:
@@ -110,8 +136,8 @@ _OPTIONS = {
 }
 
 
-def can_work(session: SparkSession, seconds: float = _WORKER_SECONDS) -> bool:
-    """Say whether the cluster finishes the smallest job within so many seconds: without a worker it would wait."""
+def can_work(session: SparkSession) -> bool:
+    """Say whether the cluster finishes the smallest job within a minute: without a worker it would wait for ever."""
     done: list[int] = []
 
     def work() -> None:
@@ -120,7 +146,7 @@ def can_work(session: SparkSession, seconds: float = _WORKER_SECONDS) -> bool:
 
     probe = threading.Thread(target=work, daemon=True)
     probe.start()
-    probe.join(seconds)
+    probe.join(_WORKER_SECONDS)
     return bool(done)
 
 

@@ -147,7 +147,9 @@ def _run_measured(
 def start_server(*modules: str) -> BaseContext:
     """Children are forked from a server that has our modules loaded, and no threads: quick, and safe to kill."""
     server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload(["intel.pipeline", "intel.export.files", "tests.faults.doom", *modules])
+    server.set_forkserver_preload(
+        ["intel.pipeline", "intel.export.files", "tests.faults.doom", "tests.faults.warm", *modules]
+    )
     return server
 
 

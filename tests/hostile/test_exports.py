@@ -102,13 +102,7 @@ def test_no_cell_of_a_csv_file_is_a_formula(
         cells = [cell for row in csv.reader(file) for cell in row if cell]
     live = [cell for cell in cells if begins_a_formula(cell)]
     assert live == []
-    if name not in {
-        "table clusters",
-        "table roles",
-        "table evidence",
-        "table issues",
-        "table ontology",
-    }:  # sentences and JSON of ours
+    if name not in QUIET:
         assert any(cell.startswith("'") for cell in cells), "nothing hostile came here: the test shows nothing"
     tried_inputs("cells of exports", len(cells))
 
@@ -154,6 +148,8 @@ def test_no_page_holds_a_character_that_hides(pages: dict[str, str], tried_input
     assert "\ufffdgnp.exe" in whole, "what hid is marked"
     for name in HOMOGLYPHS:
         assert name in whole.replace("\\", ""), "letters stay as they are"
+    for name in HOMOGLYPHS[:2]:
+        assert f"{name} [mixed alphabets]" in whole.replace("\\", ""), "and a word of two alphabets is marked"
     tried_inputs("hidden characters", len(BIDI) * len(pages))
 
 
@@ -171,6 +167,19 @@ def test_a_graph_of_hostile_names_is_read_back(
     names = {str(data.get("name")) for _, data in nx.read_graphml(tmp_path / "g.graphml").nodes(data=True)}
     assert MARKUP[0] in names
     tried_inputs("names", len(names))
+
+
+def test_a_name_that_imitates_another_is_reported_and_exported_as_it_is(
+    store: Path, tmp_path: Path, tried_inputs: Callable[[str, int], None]
+) -> None:
+    succeed("export", "table", "ontology", "--out", tmp_path / "o.jsonl", store=store)
+    told = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text("utf-8").splitlines()]
+    found = {row["text"]: (row["candidates"], row["addresses"]) for row in told if row["kind"] == "imitation"}
+    assert found == {"Bin\u0430nce": ("binance", 1), "B\u0131nance": ("binance", 1)}, "the public ones"
+    succeed("export", "table", "labels", "--include-private", "--out", tmp_path / "l.jsonl", store=store)
+    labels = {json.loads(line)["label"] for line in (tmp_path / "l.jsonl").read_text("utf-8").splitlines()}
+    assert set(HOMOGLYPHS) <= labels
+    tried_inputs("names", len(HOMOGLYPHS))
 
 
 NAMES = [*PATHS, "x" * 300, "..", ".", "-", "COM1.txt", "a\nb", "\u202egnp", " "]

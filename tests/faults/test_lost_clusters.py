@@ -1,0 +1,86 @@
+"""Does a build on a Spark cluster end in words where nobody works, or all die, and does the old build stay?"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from intel.store.snapshot import current_build
+from tests.commands import run
+from tests.faults.stores import read_build
+from tests.parts import require_part
+from tests.shared import share_small_store
+from tests.spark_cluster import Cluster, start_cluster
+
+PATIENCE = 4.0  # instead of the minute that a person's cluster gets
+# What a user calls, with less patience.
+BUILD = """
+import sys
+from intel.cli import main
+from intel.store import spark
+setattr(spark, sys.argv[1], float(sys.argv[2]))
+main(sys.argv[3:])
+"""
+
+
+@pytest.fixture
+def store(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Path:
+    require_part("spark")
+    return Path(shutil.copytree(share_small_store(tmp_path_factory), tmp_path / "store"))
+
+
+def start_build(store: Path, cluster: Cluster, patience: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", BUILD, patience, str(PATIENCE), "build", "--full", "--engine", cluster.url]
+    options = ["--memory", "1GB", "--store", str(store)]
+    return subprocess.Popen([*command, *options], env=dict(cluster.environment), stderr=subprocess.PIPE, text=True)
+
+
+def check_untouched(store: Path, before: tuple[str, object]) -> None:
+    assert (current_build(store), read_build(store)) == before
+    assert not list((store / "snapshots").glob(".*")), "nothing is left of the build that could not end"
+    assert run("profile", "Acorn Exchange", store=store).code == 0
+
+
+@pytest.mark.spark
+@pytest.mark.slow
+def test_a_cluster_without_workers_is_told(store: Path, tmp_path: Path, tried: Callable[..., None]) -> None:
+    before = current_build(store), read_build(store)
+    with start_cluster(tmp_path, workers=0) as cluster:
+        build = start_build(store, cluster, "_WORKER_SECONDS")
+        _, told = build.communicate(timeout=300)
+    assert build.returncode == 1, told
+    assert f"{cluster.url} ran nothing within {PATIENCE:.0f} s: no worker has room for us" in told
+    assert "hint: start a worker" in told
+    assert "Traceback" not in told
+    check_untouched(store, before)
+    tried("lost clusters")
+
+
+@pytest.mark.spark
+@pytest.mark.slow
+def test_a_cluster_that_dies_in_the_middle_is_told(store: Path, tmp_path: Path, tried: Callable[..., None]) -> None:
+    before = current_build(store), read_build(store)
+    with start_cluster(tmp_path, workers=1) as cluster:
+        build = start_build(store, cluster, "_LOST_SECONDS")
+        until = time.monotonic() + 300
+        while not list((store / "snapshots").glob(".*/spill/spark/tables/*/part-*.parquet")):
+            assert build.poll() is None, build.communicate()[1]
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        for process in (cluster.master, *cluster.workers):
+            os.killpg(process.pid, signal.SIGKILL)
+        _, told = build.communicate(timeout=300)
+    assert build.returncode == 1, told
+    assert "the Spark cluster went away in the middle of the build" in told
+    assert "hint: the build of before stays current" in told
+    assert "Traceback" not in told
+    check_untouched(store, before)
+    tried("lost clusters")
