@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,6 +61,14 @@ def _read_count(name: str, environment: Mapping[str, str]) -> int:
 def write_environment(settings: Settings, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the environment in which a process we start, such as the app, reads the same store."""
     return {**environment, "INTEL_STORE": str(settings.store.absolute()), "INTEL_MEMORY": settings.memory}
+
+
+def bound_uploads(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Let the Delta library hold 256 MB that the disk has not taken yet; left alone, on a slow disk it holds gigabytes.
+
+    It has no other way to be told; who sets the variable decides.
+    """
+    environment.setdefault("DELTARS_MAX_IN_FLIGHT_UPLOAD_BYTES", str(256 << 20))
 
 
 def data_path(name: str) -> Path:

@@ -20,6 +20,7 @@ import pyarrow as pa
 from deltalake import DeltaTable, WriterProperties, write_deltalake
 from deltalake.exceptions import DeltaError
 
+from intel.config import bound_uploads
 from intel.errors import StoreBusy, StoreError, UsageError
 from intel.store.connection import Connection, DatabaseError, is_read_error, open_connection
 from intel.store.ddl import read_tables
@@ -27,8 +28,7 @@ from intel.store.tables import OpenTables
 
 # Level 1: on ledger rows zstd's higher levels cost twice the time for 4 % of the size.
 WRITER = WriterProperties(compression="ZSTD", compression_level=1, max_row_group_size=1_000_000)
-# The library holds what it has encoded until the disk has taken it: three gigabytes, where that is slow.
-os.environ.setdefault("DELTARS_MAX_IN_FLIGHT_UPLOAD_BYTES", str(256 << 20))
+bound_uploads()
 # The library tidies up no log by itself: a version that the newest commit names would go with an unfinished run.
 _CONFIGURATION = {
     "delta.checkpointInterval": "50", "delta.enableExpiredLogCleanup": "false",
