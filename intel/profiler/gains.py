@@ -7,6 +7,8 @@ from datetime import timedelta
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from intel.model import Subject
 from intel.profiler.events import CLASSES, gather_events
@@ -48,25 +50,28 @@ def read_flow(reader: Reader, subject: Subject, window: Window) -> Flow:
     """Return everything that moved up to the window's end: gains inside a window rest on what was bought before it."""
     gather_events(reader, subject, Window(None, window.until))
     # Half of what a pool can hold: the check adds up floats, and a pool without its largest legs would tell nonsense.
-    reader.query(
-        f"""create or replace temp table flow_pools as select pool, row_number() over (order by pool) - 1 as number,
-            count(*) filter (net <> 0) as legs, coalesce(sum(abs(net)::double), 0) >= {LARGEST / 2}
-                or coalesce(sum(micro_usd::double), 0) >= {LARGEST_USD} as is_huge
-        from event_legs group by 1"""
+    named = reader.query(
+        f"""select pool, count(*) filter (net <> 0), coalesce(sum(abs(net)::double), 0) >= {LARGEST / 2}
+                or coalesce(sum(micro_usd::double), 0) >= {LARGEST_USD}
+        from event_legs group by 1 order by 1"""
     )
-    named = reader.query("select pool, legs, is_huge from flow_pools order by number")
     table = reader.arrow(
-        f"""select l.event_id, l.class, p.number as pool, l.asset_id, epoch_us(l.block_time) as time, l.first_id,
-            l.net > 0 as is_in, (abs(l.net) // {LIMB})::bigint as high, (abs(l.net) % {LIMB})::bigint as low,
-            coalesce(l.micro_usd, 0) as micro_usd, l.micro_usd is not null as is_priced
-        from event_legs l join flow_pools p using (pool)
-        where l.net <> 0 and not p.is_huge
-        order by l.event_id, l.class, p.number, l.net"""
+        f"""select event_id, class, pool, asset_id, epoch_us(block_time) as time, first_id,
+            net > 0 as is_in, (abs(net) // {LIMB})::bigint as high, (abs(net) % {LIMB})::bigint as low,
+            coalesce(micro_usd, 0) as micro_usd, micro_usd is not null as is_priced
+        from event_legs
+        where net <> 0 and pool not in (select unnest($huge))
+        order by event_id, class, pool, net""",
+        {"huge": [pool for pool, _, is_huge in named if is_huge]},
     )
-    columns = {name: table[name].to_numpy() for name in table.column_names if name != "class"}
-    codes = np.array([CLASS[name] for name in table["class"].to_pylist()], dtype=np.int64)
+    pools = tuple(str(row[0]) for row in named)
+    codes, numbers = (
+        pc.index_in(table[name], value_set=pa.array(values, pa.string())).to_numpy().astype(np.int64)
+        for name, values in (("class", CLASSES), ("pool", pools))
+    )
+    columns = {name: table[name].to_numpy() for name in table.column_names if name not in ("class", "pool")}
     too_large = sum(int(legs) for _, legs, is_huge in named if is_huge)
-    return arrange_flow(columns, codes, tuple(str(row[0]) for row in named), too_large)
+    return arrange_flow(columns | {"pool": numbers}, codes, pools, too_large)
 
 
 def arrange_flow(columns: dict[str, npt.NDArray[np.generic]], codes: Ints, pools: tuple[str, ...], lost: int) -> Flow:
