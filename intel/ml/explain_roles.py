@@ -31,16 +31,19 @@ def explain_predictions(model: RoleModel, rows: Matrix, role: Ids) -> list[str]:
 
 
 def _name_figures(rows: Matrix, shares: Matrix, most: int) -> list[list[str]]:
-    """Say the figures with the largest shares of each row: column by column, so that Python sees each text once."""
-    order = np.argsort(-shares, axis=1, kind="stable")[:, :most]
+    """Say the figures with the largest shares of each row: column by column, so that Python writes each text once."""
     told: list[list[str]] = [[] for _ in range(len(rows))]
-    for rank in range(most):
-        at = order[:, rank]
-        strong = shares[np.arange(len(rows)), at] > _LEAST
+    left, every = shares.copy(), np.arange(len(rows))
+    for _ in range(most):
+        at = left.argmax(axis=1)
+        strong = left[every, at] > _LEAST
+        left[every, at] = -np.inf
         for column in np.unique(at[strong]).tolist():
-            feature, mine = FEATURES[column], np.flatnonzero(strong & (at == column))
-            for row, value in zip(mine.tolist(), rows[mine, column].tolist(), strict=True):
-                told[row].append(feature.says.format(say_value(feature.unit, value)))
+            mine = np.flatnonzero(strong & (at == column))
+            values, which = np.unique(rows[mine, column], return_inverse=True)
+            texts = [FEATURES[column].says.format(say_value(FEATURES[column].unit, value)) for value in values.tolist()]
+            for row, text in zip(mine.tolist(), which.tolist(), strict=True):
+                told[row].append(texts[text])
     return told
 
 
