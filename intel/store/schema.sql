@@ -400,3 +400,4 @@ create index evidence_by_left on beliefs.evidence (left_id);
 create index evidence_by_right on beliefs.evidence (right_id);
 create index roles_by_address on beliefs.roles (address_id);
 create index flags_by_transfer on beliefs.transfer_flags (transfer_id);
+create index labels_by_address on beliefs.labels (address);
