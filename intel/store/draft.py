@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from typing import Any
-
 from intel.store.connection import Connection
 from intel.store.reader import Reader
 
@@ -21,12 +18,7 @@ class DraftReader(Reader):
         # What a reader keeps for a whole build would lie among the tables of the build itself.
         self._con.execute("attach ':memory:' as draft")
         self._con.execute("use draft")
-        self._shared: set[str] = set()
-        self._local = threading.local()
-        self._known: dict[object, Any] = {}
-        self._parsed = {}
-        self._lock = threading.Lock()
-        self._closed = False
+        self._begin(set())
 
     def _cursor(self) -> Connection:
         return self._con

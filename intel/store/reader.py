@@ -59,7 +59,11 @@ class Reader:
             except StoreError:  # removed while we were about to open it, because a newer one is current?
                 if build_id is not None or current_build(self.store) == self.build_id:
                     raise
-        self._shared = _shared.setdefault(self.path, set())
+        self._begin(_shared.setdefault(self.path, set()))
+
+    def _begin(self, shared: set[str]) -> None:
+        """Begin with nothing kept; `shared` names the tables that hold for the whole build."""
+        self._shared = shared
         self._local = threading.local()
         self._known: dict[object, Any] = {}
         self._parsed: dict[str, duckdb.Statement] = {}  # our own texts, a few hundred: values are parameters

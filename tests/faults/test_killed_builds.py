@@ -136,7 +136,7 @@ def test_a_killed_build_leaves_the_old_one_and_the_next_is_whole(
         assert found == undisturbed.old or (str(phase) in AFTER_ALL and found == undisturbed.new), strike
         assert read_build(store) == undisturbed.tables[found], strike
         if number % 10 == 0:
-            print(f"{phase}: killed {number} times, and recovered", flush=True)
+            print(f"{phase}: killed {number} times", flush=True)
         if list_shown(store) == before and in_a_row < IN_A_ROW and number < len(strikes):
             continue
         assert pipeline.build(settings_of(store)).build_id == current_build(store) == undisturbed.new, strike

@@ -43,6 +43,14 @@ def start_build(store: Path, cluster: Cluster, patience: str) -> subprocess.Pope
     return subprocess.Popen([*command, *options], env=dict(cluster.environment), stderr=subprocess.PIPE, text=True)
 
 
+def check_told(build: subprocess.Popen[str], *words: str) -> None:
+    _, told = build.communicate(timeout=300)
+    assert build.returncode == 1, told
+    for text in words:
+        assert text in told
+    assert "Traceback" not in told
+
+
 def check_untouched(store: Path, before: tuple[str, object]) -> None:
     assert (current_build(store), read_build(store)) == before
     assert not list((store / "snapshots").glob(".*")), "nothing is left of the build that could not end"
@@ -55,11 +63,8 @@ def test_a_cluster_without_workers_is_told(store: Path, tmp_path: Path, tried: C
     before = current_build(store), read_build(store)
     with start_cluster(tmp_path, workers=0) as cluster:
         build = start_build(store, cluster, "_WORKER_SECONDS")
-        _, told = build.communicate(timeout=300)
-    assert build.returncode == 1, told
-    assert f"{cluster.url} ran nothing within {PATIENCE:.0f} s: no worker has room for us" in told
-    assert "hint: start a worker" in told
-    assert "Traceback" not in told
+        nobody = f"{cluster.url} ran nothing within {PATIENCE:.0f} s: no worker has room for us"
+        check_told(build, nobody, "hint: start a worker")
     check_untouched(store, before)
     tried("lost clusters")
 
@@ -77,10 +82,7 @@ def test_a_cluster_that_dies_in_the_middle_is_told(store: Path, tmp_path: Path, 
             time.sleep(0.05)
         for process in (cluster.master, *cluster.workers):
             os.killpg(process.pid, signal.SIGKILL)
-        _, told = build.communicate(timeout=300)
-    assert build.returncode == 1, told
-    assert "the Spark cluster went away in the middle of the build" in told
-    assert "hint: the build of before stays current" in told
-    assert "Traceback" not in told
+        lost = "the Spark cluster went away in the middle of the build"
+        check_told(build, lost, "hint: the build of before stays current")
     check_untouched(store, before)
     tried("lost clusters")
