@@ -6,7 +6,7 @@ from typing import Any
 
 from intel.model import Subject
 from intel.profiler.large_sums import is_summed, read_sums
-from intel.profiler.postings import ALWAYS, LARGEST_SUM, Window, gather_flows, gather_members, select_rows
+from intel.profiler.postings import ALWAYS, LARGEST_SUM, Window, add_flows, gather_members, select_rows
 from intel.store.reader import Reader
 
 
@@ -46,7 +46,7 @@ SUM_FLOWS = """select is_internal, is_spam, min(first_time) as first_time, max(l
 def _read_sums(reader: Reader, subject: Subject, window: Window) -> list[dict[str, Any]]:
     if is_summed(reader, subject, window):
         return read_sums(reader, subject)
-    gather_flows(reader, subject, window)
+    add_flows(reader, subject, window)
     return reader.records(SUM_FLOWS)
 
 

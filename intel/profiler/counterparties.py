@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from intel.model import MICRO, SYSTEM_ADDRESSES, Counterparty, Subject
 from intel.profiler.large_sums import KEPT_PARTIES, gather_summed_parties, is_summed
-from intel.profiler.postings import ALWAYS, Window, cap_sum, gather_flows, name_addresses
+from intel.profiler.postings import ALWAYS, Window, add_flows, cap_sum, name_addresses
 from intel.store.reader import Reader
 
 By = Literal["entity", "address"]
@@ -49,7 +49,7 @@ def gather_parties(
     """
     if by == "entity" and limit is not None and limit <= KEPT_PARTIES and is_summed(reader, subject, window):
         return gather_summed_parties(reader, subject)
-    gather_flows(reader, subject, window)
+    add_flows(reader, subject, window)
     name = f"parties_by_{by}"
 
     def fill() -> int:

@@ -49,29 +49,26 @@ class Flow:
 def read_flow(reader: Reader, subject: Subject, window: Window) -> Flow:
     """Return everything that moved up to the window's end: gains inside a window rest on what was bought before it."""
     gather_events(reader, subject, Window(None, window.until))
-    # Half of what a pool can hold: the check adds up floats, and a pool without its largest legs would tell nonsense.
-    named = reader.query(
-        f"""select pool, count(*) filter (net <> 0), coalesce(sum(abs(net)::double), 0) >= {LARGEST / 2}
-                or coalesce(sum(micro_usd::double), 0) >= {LARGEST_USD}
-        from event_legs group by 1 order by 1"""
-    )
     table = reader.arrow(
         f"""select event_id, class, pool, asset_id, epoch_us(block_time) as time, first_id,
-            net > 0 as is_in, (abs(net) // {LIMB})::bigint as high, (abs(net) % {LIMB})::bigint as low,
+            net <> 0 as is_moved, net > 0 as is_in, abs(net)::double as units,
+            least(abs(net) // {LIMB}, {LARGEST // LIMB})::bigint as high, (abs(net) % {LIMB})::bigint as low,
             coalesce(micro_usd, 0) as micro_usd, micro_usd is not null as is_priced
-        from event_legs
-        where net <> 0 and pool not in (select unnest($huge))
-        order by event_id, class, pool, net""",
-        {"huge": [pool for pool, _, is_huge in named if is_huge]},
+        from event_legs order by event_id, class, pool, net"""
     )
-    pools = tuple(str(row[0]) for row in named)
+    pools = tuple(sorted(pc.unique(table["pool"]).to_pylist()))
     codes, numbers = (
         pc.index_in(table[name], value_set=pa.array(values, pa.string())).to_numpy().astype(np.int64)
         for name, values in (("class", CLASSES), ("pool", pools))
     )
     columns = {name: table[name].to_numpy() for name in table.column_names if name not in ("class", "pool")}
-    too_large = sum(int(legs) for _, legs, is_huge in named if is_huge)
-    return arrange_flow(columns | {"pool": numbers}, codes, pools, too_large)
+    # Half of what a pool can hold: the check adds up floats, and a pool without its largest legs would tell nonsense.
+    units, usd = (np.bincount(numbers, columns[name], len(pools)) for name in ("units", "micro_usd"))
+    is_huge = (units >= LARGEST / 2) | (usd >= LARGEST_USD)
+    is_moved = columns["is_moved"].astype(np.bool_)
+    kept = is_moved & ~is_huge[numbers]
+    legs = {name: values[kept] for name, values in columns.items() if name not in ("is_moved", "units")}
+    return arrange_flow(legs | {"pool": numbers[kept]}, codes[kept], pools, int((is_moved & ~kept).sum()))
 
 
 def arrange_flow(columns: dict[str, npt.NDArray[np.generic]], codes: Ints, pools: tuple[str, ...], lost: int) -> Flow:

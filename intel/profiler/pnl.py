@@ -270,6 +270,9 @@ def _describe_basis(reader: Reader, subject: Subject, flow: Flow, worth: Worth) 
 
 def hash_members(reader: Reader, subject: Subject) -> str:
     """Return a digest of who counts as the subject: equal for equal sets of (chain, address), in every build."""
-    named, params = select_rows(subject, "facts.addresses")
-    rows = reader.query(f"select chain || ':' || address from {named} order by 1", params)
-    return hashlib.sha256("\n".join(str(row[0]) for row in rows).encode()).hexdigest()[:16]
+    if subject.address_count == len(subject.addresses) == len(subject.address_ids):
+        members = [f"{one.chain}:{one.text}" for one in subject.addresses]
+    else:
+        named, params = select_rows(subject, "facts.addresses")
+        members = [str(row[0]) for row in reader.query(f"select chain || ':' || address from {named}", params)]
+    return hashlib.sha256("\n".join(sorted(members)).encode()).hexdigest()[:16]

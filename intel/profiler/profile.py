@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -18,9 +19,18 @@ from intel.profiler.explain import list_attributions
 from intel.profiler.holdings import list_holdings, name_holdings
 from intel.profiler.judge import list_judgements_about
 from intel.profiler.labels import list_labels, list_listings
+from intel.profiler.large_sums import is_summed
 from intel.profiler.lots import Method, check_method
 from intel.profiler.pnl import DEFAULT, compute_pnl
-from intel.profiler.postings import ALWAYS, Window, count_postings, gather_members, prepare_entities, select_rows
+from intel.profiler.postings import (
+    ALWAYS,
+    Window,
+    count_postings,
+    gather_members,
+    lend_flows,
+    prepare_entities,
+    select_rows,
+)
 from intel.store.reader import Reader
 
 
@@ -33,42 +43,74 @@ def build_profile(
     evidence: int = 100,
     method: Method = DEFAULT,
 ) -> Profile:
-    """Return the profile of an address or an entity of any size, over the window or all that was seen."""
+    """Return the profile of an address or an entity of any size, over the window or all that was seen.
+
+    Two threads share the work: of an ordinary subject nearly all of it is planning, which uses one core.
+    """
     check_method(method)
-    entity = describe_entity(reader, subject)
-    role = describe_role(reader, subject)
-    chains = list_chains(reader, subject)
-    is_custodial = bool(entity and entity["is_custodial"]) or bool(role and role["name"] in CUSTODIAL_ROLES)
-    holdings = tuple(list_holdings(reader, subject, window))
+    identified = reader.aside(lambda: _identify(reader, subject))
+    described = reader.aside(lambda: _describe(reader, subject, window, evidence))
+    lends = not is_summed(reader, subject, window)  # what the build has summed needs no flows
+    borrow = lend_flows(reader, subject, window) if lends else None
+    dealt = reader.aside(lambda: _rank(reader, subject, window, counterparties, borrow))
+    activity, counts = summarise_activity(reader, subject, window), count_moves(reader, subject, window)
+    identity = identified.result()
+    entity, is_custodial = identity["entity"], identity.pop("is_custodial")
     is_list = entity is not None and subject.kind == "entity" and entity["kind"] == "list"
     moves = 0 if is_custodial or is_list else count_postings(reader, subject)
+    pnl = compute_pnl(reader, subject, window, method=method) if 0 < moves <= PNL_MOVES else None
     judgements, warning = list_judgements_about(reader, [subject])
+    told, dealings = described.result(), dealt.result()
+    # Those of all of time are added up already; those of a window need its moves, which are here.
+    holdings = told["holdings"] if window.is_open else tuple(list_holdings(reader, subject, window))
+    extra = {"is_custodial": is_custodial, "is_too_large": moves > PNL_MOVES, "judgements": judgements}
     profile = Profile(
         subject=_describe_subject(subject),
-        entity=entity,
-        role=role,
-        labels=tuple(list_labels(reader, subject)),
+        **identity,
+        **told["shown"],
+        **dealings["shown"],
         holdings=holdings,
-        holdings_title=name_holdings(reader, chains, window, is_custodial=is_custodial),
-        counterparties=tuple(rank_counterparties(reader, subject, window, limit=counterparties)),
-        exchange_usage=tuple(list_exchange_usage(reader, subject, window)),
-        pnl=compute_pnl(reader, subject, window, method=method) if 0 < moves <= PNL_MOVES else None,
-        activity=summarise_activity(reader, subject, window),
-        evidence=tuple(list_evidence(reader, subject, limit=evidence)),
-        coverage={"since": window.since, "until": window.until, **describe_coverage(reader, chains)},
+        holdings_title=name_holdings(reader, told["chains"], window, is_custodial=is_custodial),
+        activity=activity,
+        pnl=pnl,
         caveats=(),
         build_id=reader.build_id,
-        extra={
-            **count_moves(reader, subject, window),
-            "is_custodial": is_custodial,
-            "is_too_large": moves > PNL_MOVES,
-            "venues": tuple(rank_counterparties(reader, subject, window, limit=counterparties, venues=True)),
-            "listings": list_listings(reader, subject),
-            "judgements": judgements,
-        },
+        extra={**counts, **extra, "venues": dealings["venues"], "listings": told["listings"]},
     )
     caveats = [*list_caveats(reader, subject, profile), *([warning] if warning else [])]
     return replace(profile, caveats=tuple(caveats))
+
+
+def _identify(reader: Reader, subject: Subject) -> dict[str, Any]:
+    """Say who the subject is."""
+    entity, role = describe_entity(reader, subject), describe_role(reader, subject)
+    is_custodial = bool(entity and entity["is_custodial"]) or bool(role and role["name"] in CUSTODIAL_ROLES)
+    return {"entity": entity, "role": role, "is_custodial": is_custodial}
+
+
+def _describe(reader: Reader, subject: Subject, window: Window, evidence: int) -> dict[str, Any]:
+    """Say what is known about the subject besides its dealings."""
+    chains = list_chains(reader, subject)
+    holdings = tuple(list_holdings(reader, subject, window)) if window.is_open else ()
+    shown = {
+        "labels": tuple(list_labels(reader, subject)),
+        "evidence": tuple(list_evidence(reader, subject, limit=evidence)),
+        "coverage": {"since": window.since, "until": window.until, **describe_coverage(reader, chains)},
+    }
+    return {"shown": shown, "chains": chains, "holdings": holdings, "listings": list_listings(reader, subject)}
+
+
+def _rank(
+    reader: Reader, subject: Subject, window: Window, limit: int, borrow: Callable[[], None] | None
+) -> dict[str, Any]:
+    """Say with whom the subject deals most, by the flows of the thread that asks."""
+    if borrow:
+        borrow()
+    shown = {
+        "counterparties": tuple(rank_counterparties(reader, subject, window, limit=limit)),
+        "exchange_usage": tuple(list_exchange_usage(reader, subject, window)),
+    }
+    return {"shown": shown, "venues": tuple(rank_counterparties(reader, subject, window, limit=limit, venues=True))}
 
 
 CUSTODIAL_ROLES = ("exchange", "custodian")

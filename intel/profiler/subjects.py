@@ -10,7 +10,7 @@ from typing import Any, Literal
 from intel.entities.names import normalise_name
 from intel.errors import AmbiguousSubject, BadInput, UnknownSubject, UsageError
 from intel.model import Address, Subject, Tier
-from intel.profiler.postings import ENTITIES
+from intel.profiler.postings import ENTITIES, look_for
 from intel.sources.chains import address_pattern, find_chain, load_chains, resolve_chain
 from intel.store.reader import Reader
 
@@ -154,9 +154,10 @@ def _address_subject(reader: Reader, address: str, found: list[tuple[str, int | 
 
 def read_attributions(reader: Reader, address_ids: tuple[int, ...]) -> list[dict[str, Any]]:
     """Return the rows of beliefs.attributions of one address on its chains, in no order."""
-    # Ids are dealt in the order of the table, so they find their rows without a look at every address.
-    found = "select * from beliefs.attributions where address_id in (select unnest($ids))"
-    return reader.recall("attributions", address_ids, lambda: reader.records(found, {"ids": list(address_ids)}))
+    if not address_ids:
+        return []
+    found, params = look_for(address_ids, "beliefs.attributions")
+    return reader.recall("attributions", address_ids, lambda: reader.records(f"select * from {found}", params))
 
 
 def _choose_owner(rows: Sequence[dict[str, Any]]) -> str | None:

@@ -7,6 +7,7 @@ import re
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -135,6 +136,16 @@ class Reader:
     def has_rows(self, table: str) -> bool:
         """Say whether a table of ours holds anything: most questions about an empty one need no query."""
         return self.once(("has rows", table), lambda: bool(self.query(f"select 1 from {table} limit 1")))
+
+    def aside(self, compute: Callable[[], T]) -> Future[T]:
+        """Begin `compute` on the second thread of this one, with a cursor of its own; return its answer to come.
+
+        One after the other: small questions are planning, which DuckDB does on one core.
+        """
+        second: ThreadPoolExecutor | None = getattr(self._local, "second", None)
+        if second is None:
+            self._local.second = second = ThreadPoolExecutor(1, "reader-aside")
+        return second.submit(compute)
 
     def fork(self) -> Reader:
         """Return a second reader of the same build, for a stream that must not share this thread's cursor."""

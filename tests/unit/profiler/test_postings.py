@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from intel.profiler.postings import ALWAYS, Window, gather_flows, gather_moves, parse_window
+from intel.profiler.postings import ALWAYS, Window, add_flows, gather_flows, gather_moves, lend_flows, parse_window
 from intel.profiler.subjects import resolve_subject
 from intel.store.reader import Reader
 
@@ -56,6 +56,29 @@ def test_a_reader_too_large_to_keep_answers_the_same(reader: Reader, monkeypatch
                 kept.append(own.query("select * from flows order by all"))
     assert kept[:2] == kept[2:]
     assert all(kept)
+
+
+def test_lent_flows_are_those_of_the_lender_until_others_are_asked_for(reader: Reader) -> None:
+    subject = resolve_subject(reader, "alice-fund")
+    sums = [f"select * from {table} order by all" for table in ("flows", "owners")]
+    wanted = {}
+    for window in WINDOWS[:3]:
+        gather_flows(reader, subject, window)
+        wanted[window] = [reader.query(sql) for sql in sums]
+    assert len({str(rows) for rows in wanted.values()}) == len(wanted)  # the windows differ
+
+    def ask(window: Window) -> list[list[tuple[object, ...]]]:
+        add_flows(reader, subject, window)
+        return [reader.query(sql) for sql in sums]
+
+    for window in WINDOWS[:3]:
+        borrow = lend_flows(reader, subject, window)
+        gather_flows(reader, subject, WINDOWS[3])  # the lender goes on to another question
+        reader.aside(borrow).result()
+        with pytest.raises(Exception, match="moves"):  # nothing was read again
+            reader.aside(lambda: reader.query("select 1 from moves")).result()
+        assert reader.aside(lambda window=window: ask(window)).result() == wanted[window]
+    assert reader.aside(lambda: ask(WINDOWS[1])).result() == wanted[WINDOWS[1]]
 
 
 def test_what_holds_for_the_build_is_made_once_for_all_threads(reader: Reader) -> None:

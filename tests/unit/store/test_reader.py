@@ -66,6 +66,20 @@ def test_threads_share_a_reader_without_sharing_temporary_tables(store: Path) ->
     assert results == {n: [(n,)] for n in range(4)}
 
 
+def test_what_is_asked_aside_has_a_cursor_of_its_own_and_comes_in_order(store: Path) -> None:
+    with Reader(store) as reader:
+        reader.query("create temp table own as select 1 as number")
+        threads = [reader.aside(threading.get_ident) for _ in range(3)]
+        assert {thread.result() for thread in threads} != {threading.get_ident()}
+        assert len({thread.result() for thread in threads}) == 1
+        lacking = reader.aside(lambda: reader.query("select number from own"))
+        reader.aside(lambda: reader.query("create temp table own as select 2 as number"))
+        assert reader.aside(lambda: reader.query("select number from own")).result() == [(2,)]
+        assert reader.query("select number from own") == [(1,)]
+        with pytest.raises(Exception, match="own does not exist"):
+            lacking.result()
+
+
 def test_prepare_works_once_per_key_and_again_after_a_failure(store: Path) -> None:
     calls: list[object] = []
     with Reader(store) as reader:
