@@ -19,7 +19,7 @@ def list_caveats(reader: Reader, subject: Subject, profile: Profile) -> list[str
         *_say_identity(reader, subject, profile),
         *_say_what_was_seen(profile),
         *_say_membership(subject, profile),
-        *_say_events(reader, subject),
+        *profile.extra["events"],
         *_say_edges(reader, profile),
         *_say_odd_transfers(reader, subject, window),
         *_say_unpriced(profile),
@@ -116,7 +116,9 @@ def _say_membership(subject: Subject, profile: Profile) -> Iterator[str]:
         yield "Sources name unrelated owners for an address of this subject; the claims stand side by side."
 
 
-def _say_events(reader: Reader, subject: Subject) -> Iterator[str]:
+def say_events(reader: Reader, subject: Subject) -> Iterator[str]:
+    """Say what is known of the subject besides transfers."""
+    gather_members(reader, subject)
     ends = (select_rows(subject, "facts.events", end) for end in ("actor_id", "address_id"))
     if not reader.has_rows("facts.events") or not any(
         reader.query(f"select 1 from {known} limit 1", params) for known, params in ends

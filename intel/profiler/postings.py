@@ -172,14 +172,27 @@ def _fill_all_moves(reader: Reader, subject: Subject) -> None:
         source = "facts.postings where address_id in (select address_id from members)"
     view = f"create or replace temp view all_moves as select * from {source}"
     reader.recall("all_moves view", source, lambda: reader.query(view))
+    few = [int(number) for (number,) in reader.query("select transfer_id from all_moves")] if many <= _FEW_IDS else []
+    hit, params = _match_transfers(few)
     reader.query(
-        """create or replace temp table spam_transfers as
-        with flagged as materialized (
-            select transfer_id, flag from beliefs.transfer_flags
-            where transfer_id in (select transfer_id from all_moves))
+        f"""create or replace temp table spam_transfers as
+        with flagged as materialized (select transfer_id, flag from beliefs.transfer_flags where transfer_id in ({hit}))
         select transfer_id from flagged where list_contains($spam, flag)""",
-        {"spam": list(SPAM_TRANSFER_FLAGS)},
+        {"spam": list(SPAM_TRANSFER_FLAGS), **params},
     )
+
+
+def _match_transfers(few: list[int]) -> tuple[str, dict[str, object]]:
+    """Return SQL of what to look for among all transfers, to stand after `in`, and its parameters.
+
+    An index finds a few constants; for anything else, which may be every row, the whole table is read.
+    """
+    if not few:
+        return "select transfer_id from all_moves", {}
+    # So that there are a few texts to parse, not a hundred.
+    places = 1 << (len(few) - 1).bit_length()
+    params: dict[str, object] = {f"move_{place}": few[place % len(few)] for place in range(places)}
+    return ", ".join(f"${name}" for name in params), params
 
 
 def _cut_moves(reader: Reader, window: Window) -> None:

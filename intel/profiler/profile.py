@@ -10,7 +10,7 @@ from typing import Any
 
 from intel.model import Counterparty, Holding, Profile, Subject
 from intel.profiler.activity import count_moves, summarise_activity
-from intel.profiler.caveats import list_caveats
+from intel.profiler.caveats import list_caveats, say_events
 from intel.profiler.counterparties import rank_counterparties
 from intel.profiler.coverage import describe_coverage
 from intel.profiler.evidence import list_evidence
@@ -75,7 +75,7 @@ def build_profile(
         pnl=pnl,
         caveats=(),
         build_id=reader.build_id,
-        extra={**counts, **extra, "venues": dealings["venues"], "listings": told["listings"]},
+        extra={**counts, **extra, **told["extra"], "venues": dealings["venues"]},
     )
     caveats = [*list_caveats(reader, subject, profile), *([warning] if warning else [])]
     return replace(profile, caveats=tuple(caveats))
@@ -97,7 +97,8 @@ def _describe(reader: Reader, subject: Subject, window: Window, evidence: int) -
         "evidence": tuple(list_evidence(reader, subject, limit=evidence)),
         "coverage": {"since": window.since, "until": window.until, **describe_coverage(reader, chains)},
     }
-    return {"shown": shown, "chains": chains, "holdings": holdings, "listings": list_listings(reader, subject)}
+    extra = {"listings": list_listings(reader, subject), "events": tuple(say_events(reader, subject))}
+    return {"shown": shown, "chains": chains, "holdings": holdings, "extra": extra}
 
 
 def _rank(
