@@ -71,12 +71,12 @@ def test_a_bomb_is_refused_before_it_is_read(
 
 
 def test_many_small_bombs_are_one(tmp_path: Path, tried_inputs: Callable[[str, int], None]) -> None:
-    first = double_groups(write_repeated(tmp_path / "0.parquet", transfer(1), 1_000_000), 3)
+    first = double_groups(write_repeated(tmp_path / "0.parquet", transfer(1), 1_000_000), 2)
     (tmp_path / "1.parquet").write_bytes(first.read_bytes())
     with bounded(seconds=10, megabytes=200):
         answer = run("ingest", "files", tmp_path, store=tmp_path / "store")
     assert answer.code == 1
-    assert "1.parquet claims 8,000,000 rows" in answer.err
+    assert "1.parquet unfolds from" in answer.err, "one alone would have been taken"
     tried_inputs("packed bombs", 2)
 
 
