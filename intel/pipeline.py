@@ -118,7 +118,7 @@ def _stage_files(con: Connection, files: Sequence[Path], chain: str | None, data
     staged = []
     for raw in open_files(con, files):
         layout = find_layout(list(raw.columns), dataset, str(raw.files[0]))
-        with name_unreadable(raw):
+        with name_unreadable(raw.files):
             for part in (layout, *layout.also):
                 table = stage_rows(con, raw, part, chain=chain, now=now, is_part=part is not layout)
                 staged += [table] if table else []

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TextIO
 
 from intel.errors import BadInput
+from intel.sources.parquet_bombs import BombCheck
 from intel.store import Connection, DatabaseError, is_disk_full, is_read_error
 
 _KINDS = {".parquet": "parquet", ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
@@ -84,12 +85,17 @@ def quote_name(name: str) -> str:
 def open_files(con: Connection, files: Sequence[Path]) -> list[RawTable]:
     """Open files as views raw_0, raw_1, ...: one view for all files of equal kind and columns.
 
-    Raises BadInput, naming the file, for what cannot be opened at all (truncated, not what its name says, no header).
+    Raises BadInput, naming the file, for what cannot be opened at all (truncated, not what its name says, no header),
+    and for Parquet that unfolds beyond measure.
     """
     groups: dict[tuple[str, tuple[tuple[str, str], ...]], list[Path]] = {}
+    bombs = BombCheck()
     for path in files:
         kind = file_kind(path) or ""
         columns = _read_columns(con, path, kind)
+        if kind == "parquet":
+            with name_unreadable([path]):
+                bombs.add(con, path, columns)
         if columns:  # an empty text file has no columns and no rows: nothing to take, nothing wrong
             groups.setdefault((kind, tuple(columns.items())), []).append(path)
     tables = []
@@ -100,14 +106,14 @@ def open_files(con: Connection, files: Sequence[Path]) -> list[RawTable]:
 
 
 @contextmanager
-def name_unreadable(table: RawTable) -> Iterator[None]:
+def name_unreadable(files: Sequence[Path]) -> Iterator[None]:
     """Turn what a damaged file raises while its rows are read into a BadInput that names it."""
     try:
         yield
     except DatabaseError as error:
         if not is_read_error(error) or is_disk_full(error):
             raise
-        names = ", ".join(str(path) for path in table.files[:3])
+        names = ", ".join(str(path) for path in files[:3])
         first = str(error).splitlines()[0][:500]
         hint = "the file may be damaged; nothing of this run was taken, leave it out and run again"
         raise BadInput(f"{names} cannot be read to the end: {first}", hint) from error

@@ -87,7 +87,7 @@ def read_labels(
         files = expand_paths(table_paths)
         check_utf8(files)
         for table in open_files(con, files):
-            with name_unreadable(table):
+            with name_unreadable(table.files):
                 if is_actor_table(table):
                     parts.append(read_actor_table(con, table, source))
                 else:

@@ -42,7 +42,7 @@ def read_prices(con: Connection, paths: Sequence[str | Path], *, source: str | N
     check_utf8(files)
     parts = []
     for table in open_files(con, files):
-        with name_unreadable(table):
+        with name_unreadable(table.files):
             parts.append(_read_table(con, table, source))
     return merge_parsed(parts)
 

@@ -66,7 +66,7 @@ def _read_contracts(con: Connection, paths: Sequence[str | Path], source: str | 
     check_utf8(files)
     parts = []
     for table in open_files(con, files):
-        with name_unreadable(table):
+        with name_unreadable(table.files):
             parts.append(_read_table(con, table, source, dataset))
     return merge_parsed(parts)
 

@@ -1,4 +1,4 @@
-"""Does a build on a Spark cluster end in words where nobody works, or all die, and does the old build stay?"""
+"""Does a build on a Spark cluster end in words where nobody works, or all die, and end well where one does?"""
 
 from __future__ import annotations
 
@@ -51,6 +51,19 @@ def check_told(build: subprocess.Popen[str], *words: str) -> None:
     assert "Traceback" not in told
 
 
+def list_written(store: Path) -> list[Path]:
+    """Return what the cluster has written for a build that has not ended."""
+    return list((store / "snapshots").glob(".*/spill/spark/tables/*/part-*.parquet"))
+
+
+def await_middle(build: subprocess.Popen[str], is_there: Callable[[], bool]) -> None:
+    until = time.monotonic() + 300
+    while not is_there():
+        assert build.poll() is None, build.communicate()[1]
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
 def check_untouched(store: Path, before: tuple[str, object]) -> None:
     assert (current_build(store), read_build(store)) == before
     assert not list((store / "snapshots").glob(".*")), "nothing is left of the build that could not end"
@@ -75,14 +88,33 @@ def test_a_cluster_that_dies_in_the_middle_is_told(store: Path, tmp_path: Path, 
     before = current_build(store), read_build(store)
     with start_cluster(tmp_path, workers=1) as cluster:
         build = start_build(store, cluster, "_LOST_SECONDS")
-        until = time.monotonic() + 300
-        while not list((store / "snapshots").glob(".*/spill/spark/tables/*/part-*.parquet")):
-            assert build.poll() is None, build.communicate()[1]
-            assert time.monotonic() < until
-            time.sleep(0.05)
+        await_middle(build, lambda: bool(list_written(store)))
         for process in (cluster.master, *cluster.workers):
             os.killpg(process.pid, signal.SIGKILL)
         lost = "the Spark cluster went away in the middle of the build"
         check_told(build, lost, "hint: the build of before stays current")
     check_untouched(store, before)
     tried("lost clusters")
+
+
+@pytest.mark.spark
+@pytest.mark.slow
+def test_a_worker_that_dies_alone_leaves_the_build_to_the_other(
+    store: Path, tmp_path: Path, tried: Callable[..., None]
+) -> None:
+    before = current_build(store), read_build(store)
+    with start_cluster(tmp_path, workers=2) as cluster:
+        build = start_build(store, cluster, "_LOST_SECONDS")
+
+        def work_together() -> bool:
+            launched = ["Asked to launch executor" in cluster.read_log(f"worker{number}") for number in range(2)]
+            return all(launched) and bool(list_written(store))
+
+        await_middle(build, work_together)
+        os.killpg(cluster.workers[0].pid, signal.SIGKILL)
+        _, told = build.communicate(timeout=300)
+        assert build.returncode == 0, told
+        assert "Traceback" not in told
+        assert "Telling app of lost executor" in cluster.read_log("master"), "it died while the build still ran"
+    assert (current_build(store), read_build(store)) == before, "the tables are those of an undisturbed build"
+    tried("lost workers")
