@@ -30,7 +30,7 @@ class BombCheck:
     def add(self, con: Connection, path: Path, types: Mapping[str, str]) -> None:
         """Raise BadInput for the file with which it becomes too much; `types` are its columns'.
 
-        The lengths of texts are summed (a hundredth of the cost of taking them) where the footer leaves room for more
+        The lengths of texts are summed (a thirtieth of the cost of taking them) where the footer leaves room for more
         than is allowed.
         """
         size = path.stat().st_size

@@ -29,7 +29,7 @@ TAG = f"tags:\n  - address: '{A}'\n    network: ETH\n    category: exchange\n   
 
 @pytest.fixture
 def con(tmp_path: Path) -> Iterator[Connection]:
-    con = open_connection(memory="500MB", threads=1, spill=tmp_path / "spill")
+    con = open_connection(memory="300MB", threads=1, spill=tmp_path / "spill")
     yield con
     con.close()
 
@@ -119,7 +119,7 @@ def test_a_bomb_of_aliases_in_any_field_does_not_grow(
 def test_packed_files_that_grow_are_read_in_bounded_memory(
     con: Connection, tmp_path: Path, tried_inputs: Callable[[str, int], None]
 ) -> None:
-    """300 megabytes of one letter, zeros or commas, packed a thousandfold: as a line, as lines, as columns."""
+    """A hundred megabytes of one letter, zeros or commas, packed a thousandfold: as a line, as lines, as columns."""
     head = b"chain,address,label\n"
     for name, content in {
         "one line": b"x" * 1_000_000, "zeros": b"\0" * 1_000_000, "commas": b"," * 1_000_000,
