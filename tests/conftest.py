@@ -37,14 +37,14 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     for report in reports:
         if getattr(report, "when", "") != "call":
             continue
-        for key, told in report.user_properties:
-            if key == _KEY:
-                of, kind, number = told
-                counted[of][kind] += number
-                failed[of] += report.outcome == "failed"
+        notes = [told for key, told in report.user_properties if key == _KEY]
+        for of, kind, number in notes:
+            counted[of][kind] += number
+        if report.outcome == "failed":
+            failed.update({of for of, _, _ in notes})
     for of, end in ((_FAULTS, "recovered from"), (_HOSTILE, "refused or counted")):
         if not counted[of]:
             continue
         kinds = ", ".join(f"{number:,} {kind}" for kind, number in sorted(counted[of].items()))
-        verdict = f"{failed[of]} tests failed" if failed[of] else f"all {end}"
+        verdict = f"tests that failed: {failed[of]}" if failed[of] else f"all {end}"
         terminalreporter.write_line(f"{of}: {sum(counted[of].values()):,} tried ({kinds}); {verdict}")
