@@ -6,12 +6,12 @@ import functools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from intel import parts, pipeline
-from intel.etl import extend, flow_columns, ledger
+from intel.etl import extend, ledger
 from intel.store import snapshot
 
 # A step that is found in the middle of another is part of it.
@@ -22,12 +22,9 @@ STEPS = (
     (pipeline, "build_clusters"), (pipeline, "settle_identities"), (pipeline, "attribute_addresses"),
     (pipeline, "build_entity_days"), (pipeline, "build_large_sums"), (pipeline, "predict_roles"),
     (pipeline, "write_flow_columns"), (pipeline, "publish_build"), (snapshot, "create_indexes"),
-    (snapshot, "describe_file"), (pipeline, "prune_builds"),
-    (parts, "describe_ledger"), (parts, "digest_table"), (parts, "copy_facts"), (parts, "extend_facts"),
-    (extend, "_check_rows"), (extend, "_deal_more"), (extend, "fill_transfers"), (extend, "_extend_accounts"),
-    (extend, "_renew_context"), (parts, "has_intact_beliefs"), (parts, "has_intact_files"),
-    (parts, "extend_flow_columns"), (flow_columns, "_change_kinds"), (flow_columns, "_fill_columns"),
-    (flow_columns, "_add_statements"),
+    (snapshot, "describe_file"), (parts, "copy_facts"), (parts, "extend_facts"), (extend, "_check_rows"),
+    (extend, "_deal_more"), (extend, "fill_transfers"), (extend, "_extend_accounts"), (extend, "_renew_context"),
+    (parts, "extend_flow_columns"),
 )  # fmt: skip
 
 
@@ -64,22 +61,23 @@ def watch_steps(*, is_told: bool = True) -> Iterator[list[Step]]:
 class _Watch:
     steps: list[Step]
     is_told: bool
-    depth: int = 0
+    running: list[Step] = field(default_factory=list)
 
     def wrap(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def run(*values: Any, **named: Any) -> Any:
-            step = Step(name.lstrip("_"), 0, 0, 0, self.depth)
+            step = Step(name.lstrip("_"), 0, 0, 0, len(self.running))
             self.steps.append(step)
-            self.depth += 1
+            self._note_peak()
+            self.running.append(step)
             _forget_peak()
             begin, before = time.perf_counter(), time.process_time()
             try:
                 return function(*values, **named)
             finally:
-                self.depth -= 1
                 step.seconds, step.cpu = time.perf_counter() - begin, time.process_time() - before
-                step.gigabytes = _read_peak()
+                self._note_peak()
+                self.running.pop()
                 if self.is_told:
                     print(
                         f"{step.name:20s} {step.seconds:8.1f} s {step.cpu:8.1f} s cpu {step.gigabytes:6.2f} GB",
@@ -87,6 +85,10 @@ class _Watch:
                     )
 
         return run
+
+    def _note_peak(self) -> None:
+        for step in self.running:
+            step.gigabytes = max(step.gigabytes, _read_peak())
 
 
 def _forget_peak() -> None:

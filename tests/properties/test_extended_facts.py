@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from intel.etl import vocabulary
 from intel.etl.accounts import build_accounts
 from intel.etl.extend import TIMED, describe_ledger, extend_facts
 from intel.etl.flow_columns import extend_flow_columns, write_flow_columns
@@ -255,6 +256,23 @@ def test_what_was_added_day_by_day_is_one_sorted_run() -> None:
         ).fetchall()
         assert len(lying) == 16
         assert sum(one > other for one, other in pairwise(lying)) == 1
+
+
+def test_ids_are_dealt_to_later_rows_alone_where_they_tell_all_that_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    monkeypatch.setattr(vocabulary, "_fill_addresses", count_rows(vocabulary._fill_addresses, seen))
+    assert not extend_and_compare(BASE, NEXT)
+    assert not extend_and_compare(BASE, NEXT, appended=["transfers"])
+    early, every = len(BASE["transfers"]), len(ROWS)  # made, extended, made whole to compare
+    assert seen == [early, every - early, every, early, every, every]
+
+
+def count_rows(fill: Callable[[Connection], None], seen: list[int]) -> Callable[[Connection], None]:
+    def run(con: Connection) -> None:
+        seen.append(con.execute("select count(*) from lake_transfers").fetchall()[0][0])
+        fill(con)
+
+    return run
 
 
 def test_very_many_new_rows_are_better_sorted() -> None:
