@@ -61,10 +61,32 @@ def _register_vocabulary(con: Connection) -> None:
 
 
 def _fill_addresses(con: Connection) -> None:
-    """Deal ids in order of first sight; contracts are those created, emitting logs or paying inside a call.
+    """Deal ids in order of first sight, so that later rows leave those of before as they are.
 
-    So later rows leave the ids of before as they are. A key that signed to act by a contract's code (EIP-7702) pays
-    inside calls too, and is none all the same. Addresses that have an id keep it; of these, too, more may be known now.
+    Addresses that have an id keep it; of these, too, more may be known now.
+    """
+    _list_addresses(con)
+    con.execute(
+        "update facts.addresses a set is_contract = t.is_contract from told_addresses t "
+        "where a.address_id = t.address_id and t.is_contract is distinct from t.was_contract"
+    )
+    con.execute(
+        "insert into facts.addresses select (select count(*) from facts.addresses) "
+        "+ row_number() over (order by first_time nulls first, chain, address) - 1, chain, address, is_contract "
+        "from told_addresses where address_id is null order by 1"
+    )
+    con.execute("truncate facts.address_lookup")
+    con.execute(
+        "insert into facts.address_lookup select address, chain, address_id from facts.addresses "
+        "order by address, chain"
+    )
+    con.execute("drop table told_addresses")
+
+
+def _list_addresses(con: Connection) -> None:
+    """List in told_addresses whom the lake names: contracts are those created, emitting logs or paying inside a call.
+
+    A key that signed to act by a contract's code (EIP-7702) pays inside calls too, and is none all the same.
     """
     con.execute(
         """
@@ -113,21 +135,6 @@ def _fill_addresses(con: Connection) -> None:
             on e.address_id = a.address_id
         """
     )
-    con.execute(
-        "update facts.addresses a set is_contract = t.is_contract from told_addresses t "
-        "where a.address_id = t.address_id and t.is_contract is distinct from t.was_contract"
-    )
-    con.execute(
-        "insert into facts.addresses select (select count(*) from facts.addresses) "
-        "+ row_number() over (order by first_time nulls first, chain, address) - 1, chain, address, is_contract "
-        "from told_addresses where address_id is null order by 1"
-    )
-    con.execute("truncate facts.address_lookup")
-    con.execute(
-        "insert into facts.address_lookup select address, chain, address_id from facts.addresses "
-        "order by address, chain"
-    )
-    con.execute("drop table told_addresses")
     con.execute("drop table seen_addresses; drop table signers; drop table delegating_keys")
 
 
