@@ -3,22 +3,23 @@
     python bench/incremental.py --transfers 1000000 --folder FOLDER
 
 Makes a simulated economy, takes all but its last hundredth into a store and builds it, then adds the rest. Prints CPU
-seconds and wall time of each build, and their ratio to one of the same lake made anew; the store is removed afterwards.
+seconds and wall time of each build, and their ratio to one of the same lake made anew, step by step; the store is
+removed afterwards. A step that is part of another is set in.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bench.steps import Step, watch_steps
 from intel import pipeline
 from intel.config import Settings
 from intel.etl.load import COVERED
@@ -64,15 +65,39 @@ def split_tables(tables: dict[str, pa.Table], share: float) -> tuple[dict[str, p
     return first, last
 
 
-def measure(name: str, build: Callable[[], Manifest]) -> float:
-    """Run a build, print what it cost and which parts it made; return its CPU seconds."""
-    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
-    manifest = build()
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """CPU seconds of a build and of its steps."""
+
+    cpu: float
+    steps: list[Step]
+
+    def count_step(self, name: str, depth: int) -> float:
+        """Return the CPU seconds of all runs of one step."""
+        return sum(step.cpu for step in self.steps if (step.name, step.depth) == (name, depth))
+
+
+def measure(name: str, build: Callable[[], Manifest]) -> Cost:
+    """Run a build, and print what it cost and which parts it made."""
+    start, before = time.perf_counter(), time.process_time()
+    with watch_steps(is_told=False) as steps:
+        manifest = build()
+    spent = time.process_time() - before
     told = ", ".join(f"{part} {record['how']}" for part, record in manifest.parts.items())
     print(f"{name:<12}{spent:9.1f} s CPU {time.perf_counter() - start:9.1f} s wall   {told}", flush=True)
-    return spent
+    return Cost(spent, steps)
+
+
+def print_steps(added: Cost, whole: Cost) -> None:
+    """Print the CPU seconds of each step of two builds, and which share of the second each one of the first is."""
+    rows = [
+        ("  " * depth + name, added.count_step(name, depth), whole.count_step(name, depth))
+        for name, depth in dict.fromkeys((step.name, step.depth) for step in [*whole.steps, *added.steps])
+    ]
+    first, second = (one.cpu - sum(step.cpu for step in one.steps if not step.depth) for one in (added, whole))
+    print(f"{'CPU seconds':<30}{'added':>10}{'whole':>10}{'share of whole':>16}")
+    for name, here, there in [*rows, ("all else", first, second), ("the build", added.cpu, whole.cpu)]:
+        print(f"{name:<30}{here:10.2f}{there:10.2f}{here / whole.cpu:16.3f}")
 
 
 def judge_pair(store: Path) -> None:
@@ -105,7 +130,9 @@ def main() -> None:
         judge_pair(store)
         judged = measure("judged", lambda: pipeline.build(settings))
         whole = measure("whole", lambda: pipeline.build(settings, full=True))
-        print(f"of a whole build: {added / whole:.2f} after new transfers, {judged / whole:.2f} after a judgement")
+        print_steps(added, whole)
+        shares = [one.cpu / whole.cpu for one in (added, judged)]
+        print("of a whole build: {:.3f} after new transfers, {:.3f} after a judgement".format(*shares))
     finally:
         shutil.rmtree(store, ignore_errors=True)
 

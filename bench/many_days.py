@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bench.incremental import split_economy
 from intel.etl.accounts import build_accounts
-from intel.etl.extend import describe_ledger, extend_facts
+from intel.etl.extend import TIMED, describe_ledger, extend_facts
 from intel.etl.ledger import build_context, build_ledger
 from intel.sources.world import WorldSettings, choose_days
 from intel.store import Connection, open_connection
@@ -101,7 +101,7 @@ def main() -> None:
             show_lake(con, day, options.days, options.share)
             open_facts(con, many)
             start = time.process_time()
-            why = extend_facts(con, told, is_appended=True)
+            why = extend_facts(con, told, TIMED)
             if why:
                 raise SystemExit(f"day {day} was not added: {why}")
             told |= describe_ledger(con)

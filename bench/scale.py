@@ -132,8 +132,9 @@ def build(folder: Path, transfers: int, memory: str) -> Result:
     table = _measure_table(settings.store, "postings") / postings
     snapshot = settings.store / "snapshots" / current_build(settings.store)
     whole = sum(path.stat().st_size for path in snapshot.iterdir()) / postings
-    told |= {f"step {step.name}": step.seconds for step in steps}
-    told |= {f"cpu {step.name}": step.cpu for step in steps}
+    for step in steps:
+        told[f"step {step.name}"] = told.get(f"step {step.name}", 0) + step.seconds
+        told[f"cpu {step.name}"] = told.get(f"cpu {step.name}", 0) + step.cpu
     told |= {"peak": max(step.gigabytes for step in steps)}
     return told | counts | {"bytes in postings": table, "bytes in snapshot": whole}
 

@@ -20,7 +20,7 @@ from uuid import uuid4
 from intel import __version__
 from intel.config import data_path
 from intel.entities.entity_days import SPAM_TRANSFER_FLAGS
-from intel.etl.extend import describe_ledger, extend_facts
+from intel.etl.extend import TIMED, describe_ledger, extend_facts
 from intel.etl.flow_columns import extend_flow_columns
 from intel.ml.predict import keep_predictions
 from intel.store import Connection
@@ -112,7 +112,7 @@ class Parts:
     def _extend_facts(self) -> dict[str, str]:
         """Add what is new in the lake to the newest facts of before, if that will do; return what to tell of it."""
         told = {"given": json.dumps(dict(self.given), sort_keys=True), **describe_ledger(self.build.con)}
-        told |= {f"{table}_version": str(self.versions.get(table, -1)) for table in ("transfers", "transactions")}
+        told |= {f"{table}_version": str(self.versions.get(table, -1)) for table in TIMED}
         full = {**told, "full_rows": told["transfers_rows"]}
         if "known_before" in self.given:
             return full
@@ -124,10 +124,10 @@ class Parts:
             return full | {"why": "transfers were replaced since the build before, or it is too old to tell"}
         if not copy_facts(self.store, base, self.build):
             return full | {"why": "the facts of the build before are damaged"}
-        is_appended = self._is_added_to("transactions", record)
+        appended = [table for table in TIMED if self._is_added_to(table, record)]
         rows = self.build.con.execute("select count(*) from facts.transfers").fetchall()[0][0]
         since = {"sorted_rows": record.get("sorted_rows", str(rows)), "full_rows": record["full_rows"]}
-        why = extend_facts(self.build.con, {**record, **since}, is_appended=is_appended)
+        why = extend_facts(self.build.con, {**record, **since}, appended)
         if why:
             empty_facts(self.build)
             return full | {"why": why}

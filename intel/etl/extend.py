@@ -6,39 +6,46 @@ before change no id. What they might change all the same is compared; where it d
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 
 from intel.etl.accounts import KIND_CODE
 from intel.etl.ledger import build_context, fill_transfers, find_oversize, mark_oversize
-from intel.etl.vocabulary import deal_ids
+from intel.etl.vocabulary import deal_ids, deal_later_ids
 from intel.store import Connection
 
 _LARGEST_SHARE = 0.2  # of new rows among those of the last full build: beyond it, sorting all anew serves queries
-_TIMED = ("transfers", "transactions")
+TIMED = ("transfers", "transactions", "events", "edges")
+_LISTS = ("tokens", "assets")  # what is known of assets from elsewhere
 
 
 def describe_ledger(con: Connection) -> dict[str, str]:
-    """Return what an extension must know of the lake that facts were made from: rows and newest time, as text."""
-    told: dict[str, str] = {}
-    for table in _TIMED:
+    """Return what an extension must know of the lake that facts were made from, as text.
+
+    Rows and newest time of the tables in TIMED; digests of what is known of assets.
+    """
+    told = {
+        table: str(con.execute(f"select count(*), bit_xor(hash(t)), sum(hash(t)) from lake_{table} t").fetchall()[0])
+        for table in _LISTS
+    }
+    for table in TIMED:
         rows, until = con.execute(f"select count(*), max(block_time) from lake_{table}").fetchall()[0]
         told |= {f"{table}_rows": str(rows), f"{table}_until": until.isoformat() if until else ""}
     return told
 
 
-def extend_facts(con: Connection, told: Mapping[str, str], *, is_appended: bool) -> str:
+def extend_facts(con: Connection, told: Mapping[str, str], appended: Collection[str]) -> str:
     """Add to facts, a copy of an older build's, what the lake has beyond it; return why that cannot be done, or "".
 
     `told` is what `describe_ledger` said of the older build's lake, `full_rows` the transfers that the lake had when
-    facts were last made whole, and `sorted_rows` those that the facts then had; the lake's transfers were only added to
-    since. `is_appended`: so were its transactions. After a refusal the facts are of no use.
+    facts were last made whole, and `sorted_rows` those that the facts then had. `appended`: the tables in TIMED that
+    were only added to since, transfers among them. After a refusal the facts are of no use.
     """
     until = _read_time(told["transfers_until"])
     if until is None:
         return "the older build has no transfers"
-    why = _check_rows(con, told, until) or _deal_again(con, until)
+    why = _check_rows(con, told, until) or _deal_more(con, told, appended)
     if why:
         return why
     first = int(con.execute("select count(*) from facts.transfers").fetchall()[0][0])
@@ -48,9 +55,8 @@ def extend_facts(con: Connection, told: Mapping[str, str], *, is_appended: bool)
     if why:
         return why
     _extend_accounts(con, first, int(told["sorted_rows"]))
-    _renew_context(con, told, is_appended=is_appended)
-    for table in ("addresses", "assets", "prices"):
-        con.execute(f"drop table old_{table}")
+    _renew_context(con, told, is_appended="transactions" in appended)
+    con.execute("drop table old_assets")
     return ""
 
 
@@ -104,26 +110,63 @@ _CHANGED = {
         "select 1 from (select * exclude (is_oversize) from old_assets "
         "except select * exclude (is_oversize) from facts.assets)"
     ),
-    "a price of before has changed": """
-        with old as (from old_prices where date <= cast($until as date)),
-        new as (from facts.asset_prices where date <= cast($until as date)
-            and asset_id in (select asset_id from old_assets))
-        select 1 from ((from old except from new) union all (from new except from old))
-    """,
 }
+_REPRICED = """
+with old as (from old_prices where date <= cast($until as date)),
+new as (from facts.asset_prices where date <= cast($until as date)
+    and asset_id in (select asset_id from old_assets))
+select 1 from ((from old except from new) union all (from new except from old)) limit 1
+"""
 
 
-def _deal_again(con: Connection, until: datetime) -> str:
-    """Deal the ids of all that the lake has by now; return what of before would change."""
-    olds = {"addresses": "old_addresses", "assets": "old_assets", "asset_prices": "old_prices"}
-    for table, old in olds.items():
-        con.execute(f"create or replace temp table {old} as from facts.{table}")
-    for table in (*olds, "address_lookup"):
+def _deal_more(con: Connection, told: Mapping[str, str], appended: Collection[str]) -> str:
+    """Deal ids to what the lake names by now; return what of before would change.
+
+    Where every table was only added to, the later rows name all that is new; else all is dealt again, and compared.
+    """
+    con.execute("create or replace temp table old_assets as from facts.assets")
+    con.execute("create or replace temp table old_prices as from facts.asset_prices")
+    why = "" if _deal_later(con, told, appended) else _deal_again(con)
+    if not why and con.execute(_REPRICED, {"until": _read_time(told["transfers_until"])}).fetchall():
+        why = "a price of before has changed"
+    con.execute("drop table old_prices")
+    return why
+
+
+def _deal_later(con: Connection, told: Mapping[str, str], appended: Collection[str]) -> bool:
+    """Deal ids to what the later rows name first; False, and nothing is done, where that may not be all that is new."""
+    until = max(time for table in TIMED if (time := _read_time(told[f"{table}_until"])))
+    now = describe_ledger(con)
+    early = {table: _count_early(con, table, until) for table in TIMED}
+    if (
+        not set(TIMED) <= set(appended)
+        or any(now[table] != told[table] for table in _LISTS)
+        or any(early[table] != told[f"{table}_rows"] for table in TIMED)
+        # Whether it is a collection that an ambiguous log of before tells of, a later row may reveal.
+        or con.execute("select 1 from lake_transfers where kind = 'erc20_or_erc721' limit 1").fetchall()
+    ):
+        return False
+    with ExitStack() as stack:
+        for table in TIMED:
+            stack.enter_context(_see_later(con, table, until))
+        return deal_later_ids(con)
+
+
+def _count_early(con: Connection, table: str, until: datetime) -> str:
+    early = f"select count(*) from lake_{table} where block_time is null or block_time <= $1"
+    return str(con.execute(early, [until]).fetchall()[0][0])
+
+
+def _deal_again(con: Connection) -> str:
+    """Deal the ids of all that the lake has; return what of before that changes."""
+    con.execute("create or replace temp table old_addresses as from facts.addresses")
+    for table in ("addresses", "assets"):
         con.execute(f"truncate facts.{table}")
     deal_ids(con)
     for why, query in _CHANGED.items():
-        if con.execute(f"{query} limit 1", {"until": until} if "$until" in query else {}).fetchall():
+        if con.execute(f"{query} limit 1").fetchall():
             return why
+    con.execute("drop table old_addresses")
     con.execute(
         "update facts.assets set is_oversize = true "
         "where asset_id in (select asset_id from old_assets where is_oversize)"

@@ -22,8 +22,28 @@ def deal_ids(con: Connection) -> None:
     """Fill facts.addresses, address_lookup, assets and asset_prices, and the temporary table usable_prices."""
     _register_vocabulary(con)
     _fill_addresses(con)
+    _gather_token_facts(con)
     _fill_assets(con)
     _fill_prices(con)
+
+
+_IS_SAME = "a.chain = m.chain and a.token is not distinct from m.token and a.token_id is not distinct from m.token_id"
+
+
+def deal_later_ids(con: Connection) -> bool:
+    """Add to the same tables what the views of the lake name first, where they show only rows later than all before.
+
+    False, and nothing is done, where such a row tells of an asset of before that it is of another standard.
+    """
+    _register_vocabulary(con)
+    _gather_token_facts(con)
+    restated = f"from moved m join facts.assets a on {_IS_SAME} where m.standard <> coalesce(a.standard, '')"
+    if con.execute(f"select 1 {restated} limit 1").fetchall():
+        return False
+    _fill_addresses(con)
+    _fill_assets(con)
+    _fill_prices(con)
+    return True
 
 
 def _register_vocabulary(con: Connection) -> None:
@@ -41,10 +61,32 @@ def _register_vocabulary(con: Connection) -> None:
 
 
 def _fill_addresses(con: Connection) -> None:
-    """Deal ids in order of first sight; contracts are those created, emitting logs or paying inside a call.
+    """Deal ids in order of first sight, so that later rows leave those of before as they are.
 
-    So later rows leave the ids of before as they are. A key that signed to act by a contract's code (EIP-7702) pays
-    inside calls too, and is none all the same.
+    Addresses that have an id keep it; of these, too, more may be known now.
+    """
+    _list_addresses(con)
+    con.execute(
+        "update facts.addresses a set is_contract = t.is_contract from told_addresses t "
+        "where a.address_id = t.address_id and t.is_contract is distinct from t.was_contract"
+    )
+    con.execute(
+        "insert into facts.addresses select (select count(*) from facts.addresses) "
+        "+ row_number() over (order by first_time nulls first, chain, address) - 1, chain, address, is_contract "
+        "from told_addresses where address_id is null order by 1"
+    )
+    con.execute("truncate facts.address_lookup")
+    con.execute(
+        "insert into facts.address_lookup select address, chain, address_id from facts.addresses "
+        "order by address, chain"
+    )
+    con.execute("drop table told_addresses")
+
+
+def _list_addresses(con: Connection) -> None:
+    """List in told_addresses whom the lake names: contracts are those created, emitting logs or paying inside a call.
+
+    A key that signed to act by a contract's code (EIP-7702) pays inside calls too, and is none all the same.
     """
     con.execute(
         """
@@ -79,16 +121,19 @@ def _fill_addresses(con: Connection) -> None:
         "select distinct chain, address from lake_events where event = 'authorization' and address is not null"
     )
     con.execute(
-        "insert into facts.addresses "
-        "select row_number() over (order by first_time nulls first, chain, address) - 1, chain, address, "
-        "case when k.address is not null then false "
-        "else coalesce(is_contract, case when s.address is not null then false end) end "
-        "from seen_addresses left join signers s using (chain, address) "
-        "left join delegating_keys k using (chain, address) order by 1"
-    )
-    con.execute(
-        "insert into facts.address_lookup select address, chain, address_id from facts.addresses "
-        "order by address, chain"
+        """
+        create or replace temp table told_addresses as
+        select chain, address, first_time, a.address_id, a.is_contract as was_contract,
+            case when k.address is not null or e.address_id is not null then false
+                else coalesce(nullif(a.is_contract, false), n.is_contract, a.is_contract,
+                    case when s.address is not null then false end) end as is_contract
+        from seen_addresses n
+        left join facts.addresses a using (chain, address)
+        left join signers s using (chain, address)
+        left join delegating_keys k using (chain, address)
+        left join (select distinct address_id from facts.events where event = 'authorization') e
+            on e.address_id = a.address_id
+        """
     )
     con.execute("drop table seen_addresses; drop table signers; drop table delegating_keys")
 
@@ -141,11 +186,10 @@ def _gather_token_facts(con: Connection) -> None:
 
 def _fill_assets(con: Connection) -> None:
     """Give an id to every native coin, token contract and NFT, with what token lists and verified maps say of it."""
-    _gather_token_facts(con)
     con.execute(
         f"""
         insert into facts.assets
-        select row_number() over (
+        select (select count(*) from facts.assets) + row_number() over (
             order by m.first_time nulls first, m.chain, m.token nulls first, m.token_id nulls first) - 1,
             m.chain, m.token, m.token_id,
             case when m.token is null then c.native_symbol else coalesce(v.symbol, t.symbol) end,
@@ -162,6 +206,7 @@ def _fill_assets(con: Connection) -> None:
         left join token_facts t on t.chain = m.chain and t.token = m.token
         left join verified v on v.chain = m.chain and v.token = m.token
         left join chain_facts c on c.chain = m.chain
+        where not exists (from facts.assets a where {_IS_SAME})
         order by 1
         """
     )
@@ -169,6 +214,7 @@ def _fill_assets(con: Connection) -> None:
 
 def _fill_prices(con: Connection) -> None:
     """Keep one daily price per priced asset: undoubted before doubtful, then by source name."""
+    con.execute("truncate facts.asset_prices")
     con.execute(
         """
         insert into facts.asset_prices

@@ -27,13 +27,14 @@ Matrix = npt.NDArray[np.float32]
 _END = datetime(9999, 1, 1)  # noqa: DTZ001 -- the ledger's times carry no zone; all are UTC
 _VIEWS = {"role_order", "role_calls"}  # read once, or no more than columns of facts: hence never stored
 _BUCKET_MOVES = 25_000_000  # about 3 GB while they are sorted and grouped
-# These ask for nothing but an address's own moves: they are filled bucket by bucket of addresses; the first three of
-# them are only on the way.
+# These ask for nothing but an address's own moves: they are filled bucket by bucket of addresses. Those of _ASKED are
+# read of the address alone that is asked about, the others of its partners too; those of _PASSING are only on the way.
 _OWN = (
-    "role_moves", "role_hours", "role_order", "role_pairs", "role_sums", "role_rhythm", "role_gaps",
-    "role_bundles", "role_assets", "role_amounts",
+    "role_moves", "role_hours", "role_pairs", "role_sums", "role_rhythm", "role_amounts", "role_order", "role_gaps",
+    "role_bundles", "role_assets",
 )  # fmt: skip
-_PASSING = _OWN[:3]
+_ASKED = _OWN[_OWN.index("role_order") :]
+_PASSING = ("role_moves", "role_hours", "role_order")
 _FACTS = ("facts.postings", "facts.transactions", "facts.transfers", "facts.assets", "facts.addresses")
 
 _JOINED = """
@@ -57,22 +58,35 @@ _ROWS = f"select s.address_id, {_COLUMNS} {_JOINED}"
 
 
 def build_features(
-    con: Connection, cut_off: datetime | None = None, *, engine: Connection | SparkEngine | None = None
+    con: Connection,
+    cut_off: datetime | None = None,
+    *,
+    but_for: str = "select null where false",
+    engine: Connection | SparkEngine | None = None,
 ) -> None:
     """Make the temporary table role_features: address_id and one column (float) per feature, sorted by address_id.
 
-    One row per address with a transfer before `cut_off` (UTC, null: all of history). Null is: does not apply, or the
-    store cannot tell. Reads facts alone. Where `engine` is a cluster it does the work, and `con` holds the result.
+    One row per address with a transfer before `cut_off` (UTC, null: all of history), but for the ids that the query
+    `but_for` returns: two thirds of all moves are of the few whose role is known. Null is: does not apply, or the store
+    cannot tell. Reads facts alone. Where `engine` is a cluster it does the work, and `con` holds the result.
     """
     bounds: dict[str, object] = {"cut_off": cut_off or _END, "end": _END}
+    con.execute(f"create or replace temp table role_others as {but_for}")
     if engine is not None and not isinstance(engine, Connection):
         _build_on_cluster(engine, con, bounds)
-        return
-    spans = _list_buckets(con)
+        _leave_others(con, "role_features")
+    else:
+        _build_in_buckets(con, bounds)
+    con.execute("drop table role_others")
+
+
+def _build_in_buckets(con: Connection, bounds: dict[str, object]) -> None:
+    spans, queries = _list_buckets(con), dict(STEPS)
     for first, last in spans:
-        for name, query in STEPS:
-            if name in _OWN:
-                _fill_own(con, name, query, bounds | {"first": first, "last": last})
+        for name in _OWN:
+            if name == _ASKED[0]:
+                _leave_others(con, "role_moves")
+            _fill_own(con, name, queries[name], bounds | {"first": first, "last": last})
     for name in reversed(_PASSING):
         con.execute(f"drop {_kind(name)} {name}")
     standing = _fill_others(con, bounds)
@@ -80,10 +94,15 @@ def build_features(
     for first, last in spans:
         con.execute(
             f"insert into role_features {_ROWS} where s.address_id >= $first and s.address_id < $last "
-            "order by s.address_id",
+            "and s.address_id not in (from role_others) order by s.address_id",
             {"first": first, "last": last},
         )
     _drop_all_but(con, standing, "")
+
+
+def _leave_others(con: Connection, table: str) -> None:
+    """Take the addresses out of a table that nobody asks about."""
+    con.execute(f"delete from {table} where address_id in (from role_others)")
 
 
 def _build_on_cluster(engine: SparkEngine, con: Connection, bounds: dict[str, object]) -> None:
@@ -125,6 +144,8 @@ def _fill_others(con: Connection, values: dict[str, object]) -> list[str]:
     others = [(name, query) for name, query in STEPS if name not in _OWN]
     standing = [name for name in _OWN if name not in _PASSING]
     for place, (name, query) in enumerate(others):
+        if name == "role_neighbours":
+            _leave_others(con, "role_pairs")
         # A view takes no parameters.
         text = re.sub(r"\$(\w+)", r"getvariable('role_\1')", query) if name in _VIEWS else query
         con.execute(f"create or replace temp {_kind(name)} {name} as {text}", _choose(text, values))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 OWN_MODEL = "roles.npz"  # in the store: what `intel train` learnt from its labels
 BASIS = "model "  # how the basis of every predicted role begins
 _STEP = 100_000  # addresses at a time
+_KNOWN = "select address_id from beliefs.roles where visibility = 'public'"
 
 # What a model may rest on, and how one sees that a store has it.
 _INPUTS = {
@@ -82,7 +83,7 @@ def predict_roles(con: Connection, path: Path | None, engine: Connection | Spark
             0.0,
             f"the store has no {lacks}, which model {model.version} rests on; no role was predicted",
         )
-    build_features(con, engine=engine)
+    build_features(con, but_for=_KNOWN, engine=engine)
     rows = _predict_all(con, model)
     con.execute("drop table role_features")
     return ModelReport("role_model", rows, round(time.perf_counter() - start, 3))
@@ -94,17 +95,16 @@ def keep_predictions(con: Connection) -> bool:
     A prediction is of one address by its figures alone, so those of addresses that are known by now just go. False,
     and nothing is taken, where an address was known then and is not any more: nothing was predicted of it.
     """
-    known = "select address_id from beliefs.roles where visibility = 'public'"
     lost = con.execute(
         f"""select 1 from taken.roles where visibility = 'public' and not starts_with(basis, $basis)
-        and address_id not in ({known}) limit 1""",
+        and address_id not in ({_KNOWN}) limit 1""",
         {"basis": BASIS},
     ).fetchall()
     if lost:
         return False
     con.execute(
         f"""insert into beliefs.roles select * from taken.roles
-        where starts_with(basis, $basis) and address_id not in ({known}) order by address_id""",
+        where starts_with(basis, $basis) and address_id not in ({_KNOWN}) order by address_id""",
         {"basis": BASIS},
     )
     return True
@@ -113,14 +113,8 @@ def keep_predictions(con: Connection) -> bool:
 def _predict_all(con: Connection, model: RoleModel) -> int:
     names, total = np.array(model.roles, dtype=object), 0
     end = int(con.execute("select coalesce(max(address_id), -1) + 1 from role_features").fetchall()[0][0])
-    known = {
-        row[0]
-        for row in con.execute("select distinct address_id from beliefs.roles where visibility = 'public'").fetchall()
-    }
     for first in range(0, end, _STEP):
         ids, rows = read_features(con, first, first + _STEP)
-        fresh = np.array([one not in known for one in ids.tolist()], dtype=bool)
-        ids, rows = ids[fresh], rows[fresh]
         found = predict_rows(model, rows)
         ids, rows, role = ids[found.is_known], rows[found.is_known], found.role[found.is_known]
         table = pa.table(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -14,8 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from intel.etl import vocabulary
 from intel.etl.accounts import build_accounts
-from intel.etl.extend import describe_ledger, extend_facts
+from intel.etl.extend import TIMED, describe_ledger, extend_facts
 from intel.etl.flow_columns import extend_flow_columns, write_flow_columns
 from intel.etl.ledger import build_context, build_ledger
 from intel.store import Connection, open_connection
@@ -67,11 +68,13 @@ def describe_sidelines(rows: Sequence[Row]) -> dict[str, list[Row]]:
          "created": address(0xD0 + n) if n % 5 == 4 else None, "nonce": n, "source": "test"}
         for n, row in enumerate(rows)
     ]  # fmt: skip
+    said = {1: ("authorization", "initiator"), 3: ("contract_created", "receiver")}  # of some; of tokens: an approval
     events = [
-        {"chain": row["chain"], "event": "approval", "address": row["token"], "actor": row["sender"],
+        {"chain": row["chain"], "event": event, "address": row[subject], "actor": row["sender"],
          "block_number": row["block_number"], "block_time": row["block_time"], "tx_hash": row["tx_hash"],
          "details": "{}", "source": "test"}
-        for row in rows if row.get("token")
+        for n, row in enumerate(rows)
+        for event, subject in [said.get(n % 6, ("approval", "token"))] if row.get(subject)
     ]  # fmt: skip
     return {"transactions": transactions, "events": events}
 
@@ -103,7 +106,7 @@ def open_empty() -> Connection:
     return con
 
 
-def extend_and_compare(before: Tables, after: Tables, full_rows: int = 10**6) -> str:
+def extend_and_compare(before: Tables, after: Tables, full_rows: int = 10**6, appended: Sequence[str] = TIMED) -> str:
     """Extend the facts of `before` by what `after` has more; compare with all made at once; return why not, if not."""
     with open_empty() as one, open_empty() as other:
         show_lake(one, before)
@@ -111,7 +114,7 @@ def extend_and_compare(before: Tables, after: Tables, full_rows: int = 10**6) ->
         rows = one.execute("select count(*) from facts.transfers").fetchall()[0][0]
         told = {**describe_ledger(one), "full_rows": str(full_rows), "sorted_rows": str(rows)}
         show_lake(one, after)
-        why = extend_facts(one, told, is_appended=True)
+        why = extend_facts(one, told, appended)
         if not why:
             show_lake(other, after)
             build_whole(other)
@@ -167,15 +170,18 @@ def list_prices(first: int, last: int) -> list[Row]:
 
 
 @QUICK
-@given(st.lists(steps(), min_size=2, max_size=30), st.integers(1, 29), st.integers(1, 20))
-def test_later_rows_make_the_facts_of_a_whole_build(drawn: list[Row], cut: int, gap: int) -> None:
+@given(st.lists(steps(), min_size=2, max_size=30), st.integers(1, 29), st.integers(1, 20),
+       st.sampled_from([TIMED, ["transfers"]]))  # fmt: skip
+def test_later_rows_make_the_facts_of_a_whole_build(
+    drawn: list[Row], cut: int, gap: int, appended: Sequence[str]
+) -> None:
     cut = min(cut, len(drawn) - 1)
     drawn = [*drawn[:cut], {**drawn[cut], "gap": gap}, *drawn[cut + 1 :]]
     rows = write_ledger(drawn)
     last_day = (rows[cut - 1]["block_time"] - START).days
     before = {"transfers": rows[:cut], **describe_sidelines(rows[:cut]), "prices": list_prices(0, last_day + 1)}
     after = {"transfers": rows, **describe_sidelines(rows), "prices": list_prices(0, 60)}
-    why = extend_and_compare(before, after)
+    why = extend_and_compare(before, after, appended=appended)
     assert why in {"", "the sum of a token has outgrown what can be counted"}
     assert not why or sum(one["value"] for one in drawn) >= BIG
 
@@ -241,7 +247,7 @@ def test_what_was_added_day_by_day_is_one_sorted_run() -> None:
         for rows in (4, 6, 7, 8):
             show_lake(con, {"transfers": again[:rows]})
             if told:
-                assert not extend_facts(con, told, is_appended=True)
+                assert not extend_facts(con, told, TIMED)
             else:
                 build_whole(con)
             told = {**describe_ledger(con), "full_rows": "100", "sorted_rows": "4"}
@@ -250,6 +256,23 @@ def test_what_was_added_day_by_day_is_one_sorted_run() -> None:
         ).fetchall()
         assert len(lying) == 16
         assert sum(one > other for one, other in pairwise(lying)) == 1
+
+
+def test_ids_are_dealt_to_later_rows_alone_where_they_tell_all_that_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    monkeypatch.setattr(vocabulary, "_fill_addresses", count_rows(vocabulary._fill_addresses, seen))
+    assert not extend_and_compare(BASE, NEXT)
+    assert not extend_and_compare(BASE, NEXT, appended=["transfers"])
+    early, every = len(BASE["transfers"]), len(ROWS)  # made, extended, made whole to compare
+    assert seen == [early, every - early, every, early, every, every]
+
+
+def count_rows(fill: Callable[[Connection], None], seen: list[int]) -> Callable[[Connection], None]:
+    def run(con: Connection) -> None:
+        seen.append(con.execute("select count(*) from lake_transfers").fetchall()[0][0])
+        fill(con)
+
+    return run
 
 
 def test_very_many_new_rows_are_better_sorted() -> None:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from intel.etl.accounts import build_accounts
+from intel.ml import features
 from intel.ml.edge_features import build_edge_features, flag_groups
 from intel.ml.features import FEATURES, build_features, read_features
 from intel.store import Connection, open_connection
@@ -102,6 +103,18 @@ def test_nothing_after_the_cut_off_is_seen() -> None:
     cut_short = read_all(open_ledger(FORWARDED + OTHERS + later), cut)
     assert not [name for one in before for name in differ(before[one], cut_short[one])]
     assert differ(before[1], read_all(open_ledger(FORWARDED + OTHERS + later))[1])
+
+
+def test_whom_nobody_asks_about_changes_no_figure_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    con = open_ledger(FORWARDED + OTHERS)
+    every = read_all(con)
+    monkeypatch.setattr(features, "_BUCKET_MOVES", 4)
+    build_features(con, but_for="select unnest([1, 5, 77])")
+    ids, rows = read_features(con, 0, 10**6)
+    assert ids.tolist() == [one for one in sorted(every) if one not in {1, 5}]
+    assert {1, 5} < set(every)
+    expected = [list(every[one].values()) for one in ids.tolist()]
+    np.testing.assert_array_equal(rows, np.array(expected, dtype=np.float32))
 
 
 def test_dates_names_and_order_do_not_matter() -> None:
