@@ -19,7 +19,10 @@ _CLASSES = {
 
 
 def deal_ids(con: Connection) -> None:
-    """Fill facts.addresses, address_lookup, assets and asset_prices, and the temporary table usable_prices."""
+    """Fill facts.addresses, address_lookup, assets and asset_prices.
+
+    Beside them the temporary tables usable_prices, and address_spans: from when to when the lake speaks of each.
+    """
     _register_vocabulary(con)
     _fill_addresses(con)
     _gather_token_facts(con)
@@ -60,6 +63,40 @@ def _register_vocabulary(con: Connection) -> None:
         con.unregister("vocabulary_arrow")
 
 
+# Each source by itself first: most of an address's rows stand near each other, and so meet in the cache.
+_SEEN = """
+create or replace temp table seen_addresses as
+select chain, address, max(is_contract) as is_contract, max(has_signed) as has_signed,
+    min(first_time) as first_time, max(last_time) as last_time
+from (
+    select chain, sender as address, max(case when kind = 'internal' then true end) as is_contract,
+        cast(null as boolean) as has_signed, min(block_time) as first_time, max(block_time) as last_time
+        from lake_transfers group by chain, sender
+    union all select chain, receiver, null, null, min(block_time), max(block_time)
+        from lake_transfers group by chain, receiver
+    union all select chain, token, true, null, min(block_time), max(block_time)
+        from lake_transfers group by chain, token
+    union all select chain, initiator, null, true, min(block_time), max(block_time)
+        from lake_transfers group by chain, initiator
+    union all select chain, sender, null, true, min(block_time), max(block_time)
+        from lake_transactions group by chain, sender
+    union all select chain, receiver, null, null, min(block_time), max(block_time)
+        from lake_transactions group by chain, receiver
+    union all select chain, created, true, null, min(block_time), max(block_time)
+        from lake_transactions group by chain, created
+    union all select chain, sender, null, null, min(block_time), max(block_time)
+        from lake_edges group by chain, sender
+    union all select chain, receiver, null, null, min(block_time), max(block_time)
+        from lake_edges group by chain, receiver
+    union all select chain, address,
+        max(case when event in ('contract_created', 'forwarder_created') then true end), null,
+        min(block_time), max(block_time) from lake_events group by chain, address
+    union all select chain, actor, null, null, min(block_time), max(block_time)
+        from lake_events group by chain, actor
+) where address is not null group by chain, address
+"""
+
+
 def _fill_addresses(con: Connection) -> None:
     """Deal ids in order of first sight, so that later rows leave those of before as they are.
 
@@ -71,16 +108,23 @@ def _fill_addresses(con: Connection) -> None:
         "where a.address_id = t.address_id and t.is_contract is distinct from t.was_contract"
     )
     con.execute(
-        "insert into facts.addresses select (select count(*) from facts.addresses) "
-        "+ row_number() over (order by first_time nulls first, chain, address) - 1, chain, address, is_contract "
-        "from told_addresses where address_id is null order by 1"
+        """
+        create or replace temp table dealt_addresses as
+        select (select count(*) from facts.addresses) + row_number() over () - 1 as address_id, * exclude (address_id)
+        from (from told_addresses where address_id is null order by first_time nulls first, chain, address)
+        """
     )
+    con.execute("insert into facts.addresses select address_id, chain, address, is_contract from dealt_addresses")
     con.execute("truncate facts.address_lookup")
     con.execute(
         "insert into facts.address_lookup select address, chain, address_id from facts.addresses "
         "order by address, chain"
     )
-    con.execute("drop table told_addresses")
+    con.execute(
+        "create or replace temp table address_spans as select address_id, first_time, last_time from dealt_addresses "
+        "union all select address_id, first_time, last_time from told_addresses where address_id is not null"
+    )
+    con.execute("drop table told_addresses; drop table dealt_addresses")
 
 
 def _list_addresses(con: Connection) -> None:
@@ -88,34 +132,7 @@ def _list_addresses(con: Connection) -> None:
 
     A key that signed to act by a contract's code (EIP-7702) pays inside calls too, and is none all the same.
     """
-    con.execute(
-        """
-        create or replace temp table seen_addresses as
-        select chain, address, max(is_contract) as is_contract, min(first_time) as first_time from (
-            select chain, sender as address, max(case when kind = 'internal' then true end) as is_contract,
-                min(block_time) as first_time from lake_transfers group by chain, sender
-            union all select chain, receiver, null, min(block_time) from lake_transfers group by chain, receiver
-            union all select chain, token, true, min(block_time) from lake_transfers group by chain, token
-            union all select chain, initiator, null, min(block_time) from lake_transfers group by chain, initiator
-            union all select chain, sender, null, min(block_time) from lake_transactions group by chain, sender
-            union all select chain, receiver, null, min(block_time) from lake_transactions group by chain, receiver
-            union all select chain, created, true, min(block_time) from lake_transactions group by chain, created
-            union all select chain, sender, null, min(block_time) from lake_edges group by chain, sender
-            union all select chain, receiver, null, min(block_time) from lake_edges group by chain, receiver
-            union all select chain, address,
-                max(case when event in ('contract_created', 'forwarder_created') then true end), min(block_time)
-                from lake_events group by chain, address
-            union all select chain, actor, null, min(block_time) from lake_events group by chain, actor
-        ) where address is not null group by chain, address
-        """
-    )
-    con.execute(
-        """
-        create or replace temp table signers as
-        select chain, sender as address from lake_transactions where sender is not null
-        union select chain, initiator from lake_transfers where initiator is not null
-        """
-    )
+    con.execute(_SEEN)
     con.execute(
         "create or replace temp table delegating_keys as "
         "select distinct chain, address from lake_events where event = 'authorization' and address is not null"
@@ -123,19 +140,18 @@ def _list_addresses(con: Connection) -> None:
     con.execute(
         """
         create or replace temp table told_addresses as
-        select chain, address, first_time, a.address_id, a.is_contract as was_contract,
+        select chain, address, first_time, last_time, a.address_id, a.is_contract as was_contract,
             case when k.address is not null or e.address_id is not null then false
                 else coalesce(nullif(a.is_contract, false), n.is_contract, a.is_contract,
-                    case when s.address is not null then false end) end as is_contract
+                    case when has_signed then false end) end as is_contract
         from seen_addresses n
         left join facts.addresses a using (chain, address)
-        left join signers s using (chain, address)
         left join delegating_keys k using (chain, address)
         left join (select distinct address_id from facts.events where event = 'authorization') e
             on e.address_id = a.address_id
         """
     )
-    con.execute("drop table seen_addresses; drop table signers; drop table delegating_keys")
+    con.execute("drop table seen_addresses; drop table delegating_keys")
 
 
 def _gather_token_facts(con: Connection) -> None:

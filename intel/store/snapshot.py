@@ -106,7 +106,9 @@ def open_build(store: Path, build_id: str, *, memory: str, threads: int) -> Iter
         _sweep_unfinished(store)
         _check_space(store)
         folder.mkdir(parents=True)
-        con = open_connection(memory=memory, threads=threads, spill=folder / "spill")
+        # Two threads would let the hash table of a grouping grow out of the processor's cache; three keep theirs small,
+        # and set parts of it aside. They share what cores there are.
+        con = open_connection(memory=memory, threads=max(threads, 3) if threads > 1 else 1, spill=folder / "spill")
         try:
             for schema in ("facts", "beliefs"):
                 con.execute(attach_file(folder / f"{schema}.duckdb", schema))
