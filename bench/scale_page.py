@@ -30,8 +30,8 @@ def write_page(results: Results, memory: str, remark: str = "") -> str:
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     about = (
         f"Written by `make bench` on {now}: {_describe_machine()}, Python {platform.python_version()}, {libraries}; "
-        f"`--memory {memory}`, 2 threads. Wall seconds of a shared machine are noise: growth, and ratios to peers in "
-        "the same run, are the result.\n"
+        f"`--memory {memory}`, 2 threads, three of a build. Wall seconds of a shared machine are noise: growth, and "
+        "ratios to peers in the same run, are the result.\n"
     )
     growth = (
         "Growth is the exponent of the seconds from one size to the next, by the transfers that are there (1 is "
