@@ -21,10 +21,12 @@ EVIDENCE_ORDER = """abs(v.weight_bits) desc nulls last, v.heuristic, v.event, v.
     v.relation, v.visibility"""
 
 _FEW = 1000
-_NOT_SHOWN = ("left_id", "right_id", "weight_is_assumed", "place")
+_NOT_SHOWN = ("left_id", "right_id", "weight_is_assumed", "place", "mark")
 
-# Among rows of equal weight they stand as in the table, which every build fills in the same order.
-_PLACE = "rowid as place"
+# Rows of equal weight stand in the order of their ends, then of a mark of all else that tells them apart: two builds of
+# the same lake fill the table in different orders.
+_PLACE = "rowid as place, hash(event, right_entity, visibility) as mark"
+_LAST = "left_id nulls last, right_id nulls last, mark, place"
 
 
 def _select_about(subject: Subject) -> tuple[str, dict[str, object]]:
@@ -72,9 +74,11 @@ def _take_turns(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [row for _, row in sorted(turns, key=lambda turn: turn[0])]
 
 
-def _rank_weight(row: dict[str, Any]) -> tuple[bool, float, int]:
-    bits = row["weight_bits"]
-    return bits is None, -abs(bits or 0.0), row["place"]
+def _rank_weight(row: dict[str, Any]) -> tuple[object, ...]:
+    """Order as `_LAST` does within one weight, the largest weight first."""
+    bits, ends = row["weight_bits"], (row["left_id"], row["right_id"])
+    known = ((end is None, end or 0) for end in ends)
+    return bits is None, -abs(bits or 0.0), *known, row["mark"], row["place"]
 
 
 def _read_in_turns(reader: Reader, subject: Subject, limit: int) -> list[dict[str, Any]]:
@@ -85,11 +89,12 @@ def _read_in_turns(reader: Reader, subject: Subject, limit: int) -> list[dict[st
     names = "or right_entity = $entity_id" if subject.kind == "entity" else ""
     reader.query(
         f"""create or replace temp table evidence_turns as
-        select place, row_number() over (order by turn, weight desc nulls last, place) as turn from (
+        select place, row_number() over (order by turn, weight desc nulls last, {_LAST}) as turn from (
             select *, row_number() over (
-                partition by heuristic, relation order by weight desc nulls last, place) as turn
+                partition by heuristic, relation order by weight desc nulls last, {_LAST}) as turn
             from (
-                select heuristic, relation, abs(weight_bits) as weight, {_PLACE} from beliefs.evidence
+                select heuristic, relation, abs(weight_bits) as weight, left_id, right_id, {_PLACE}
+                from beliefs.evidence
                 where left_id in (select address_id from members) or right_id in (select address_id from members)
                     {names})
             qualify turn <= $limit)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,8 @@ from intel.profiler import evidence
 from intel.profiler.database import Database
 from intel.profiler.evidence import list_evidence
 from intel.profiler.subjects import resolve_subject
+from intel.store import open_connection
+from intel.store.snapshot import attach_file
 from tests.shared import share_demo
 
 LIMIT = 40
@@ -55,3 +59,23 @@ def test_sql_and_python_order_the_same(demo: Database, monkeypatch: pytest.Monke
     monkeypatch.setattr(evidence, "_FEW", 1)
 
     assert [list_evidence(demo.reader, subject, limit=LIMIT) for subject in subjects] == sorted_here
+
+
+def test_the_order_is_not_that_of_the_table(demo: Database, tmp_path: Path) -> None:
+    """Two builds of the same lake fill the table in different orders."""
+    shutil.copytree(demo.reader.store, tmp_path / "store")
+    beliefs = tmp_path / "store" / "snapshots" / demo.build_id / "beliefs.duckdb"
+    con = open_connection()
+    con.execute(attach_file(beliefs, "beliefs"))
+    con.execute("create or replace table beliefs.evidence as select * from beliefs.evidence order by rowid desc")
+    con.close()
+
+    names = [str(name) for (name,) in demo.reader.query("select entity_id from beliefs.entities order by 1")]
+    with intel.open(tmp_path / "store", demo.build_id) as other:
+        for name in names:
+            subjects = [resolve_subject(db.reader, name) for db in (demo, other)]
+            first, second = (
+                list_evidence(db.reader, subject, limit=LIMIT)
+                for db, subject in zip((demo, other), subjects, strict=True)
+            )
+            assert first == second, name
