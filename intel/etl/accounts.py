@@ -14,12 +14,14 @@ BUCKET_POSTINGS = 40_000_000  # about 5 GB while one bucket is sorted; every buc
 def build_accounts(con: Connection) -> None:
     """Fill facts.postings, address_assets and address_stats."""
     con.execute(_SIGNED)
+    con.execute(f"create or replace temp table address_counts as {_COUNTS}", {"first": 0, "last": 0})
     for first, last in _list_buckets(con):
         span = {"first": first, "last": last}
         con.execute(_POSTINGS, span)
         con.execute(_SUMS, span)
-        con.execute(_STATS, span)
-    con.execute("drop table signed_counts")
+        con.execute(f"insert into address_counts {_COUNTS}", span)
+    con.execute(_STATS)
+    con.execute("drop table signed_counts; drop table address_counts")
 
 
 _SLICES = 1024
@@ -103,25 +105,28 @@ select initiator_id, count(distinct hash(tx_hash)) as signed from facts.transfer
 where initiator_id is not null group by initiator_id
 """
 
-# So an address's first and last transfer have its first and last block.
+_COUNTS = """
+select address_id, cast(sum(n_in) as bigint) as transfers_in, cast(sum(n_out) as bigint) as transfers_out,
+    count(counterparty_id) filter (where n_in > 0) as counterparties_in,
+    count(counterparty_id) filter (where n_out > 0) as counterparties_out,
+    count(counterparty_id) as counterparties,
+    min(first_id) as first_id, max(last_id) as last_id, min(first_time) as first_time, max(last_time) as last_time
+from (
+    select address_id, counterparty_id, count(*) filter (where direction = 1) as n_in,
+        count(*) filter (where direction = -1) as n_out, min(transfer_id) as first_id,
+        max(transfer_id) as last_id, min(block_time) as first_time, max(block_time) as last_time
+    from facts.postings where address_id >= $first and address_id < $last
+    group by address_id, counterparty_id
+) group by address_id
+"""
+
+# An address's first and last transfer have its first and last block, for ids follow time; looked up once for all
+# buckets, too: it takes a pass over all transfers.
 _STATS = """
 insert into facts.address_stats
 select p.address_id, p.transfers_in, p.transfers_out, p.counterparties_in, p.counterparties_out, p.counterparties,
     coalesce(g.signed, 0), a.block_number, z.block_number, p.first_time, p.last_time
-from (
-    select address_id, cast(sum(n_in) as bigint) as transfers_in, cast(sum(n_out) as bigint) as transfers_out,
-        count(counterparty_id) filter (where n_in > 0) as counterparties_in,
-        count(counterparty_id) filter (where n_out > 0) as counterparties_out,
-        count(counterparty_id) as counterparties,
-        min(first_id) as first_id, max(last_id) as last_id, min(first_time) as first_time, max(last_time) as last_time
-    from (
-        select address_id, counterparty_id, count(*) filter (where direction = 1) as n_in,
-            count(*) filter (where direction = -1) as n_out, min(transfer_id) as first_id,
-            max(transfer_id) as last_id, min(block_time) as first_time, max(block_time) as last_time
-        from facts.postings where address_id >= $first and address_id < $last
-        group by address_id, counterparty_id
-    ) group by address_id
-) p
+from address_counts p
 left join facts.transfers a on a.transfer_id = p.first_id
 left join facts.transfers z on z.transfer_id = p.last_id
 left join signed_counts g on g.initiator_id = p.address_id
