@@ -10,6 +10,7 @@ import pyarrow as pa
 from intel.heuristics.base import Value
 from intel.heuristics.transfer_flags import TRANSFER_FLAGS
 from intel.looks import fold_looks
+from intel.model import TRANSFER_KINDS
 from intel.store import Engine
 
 # Digits and signs that pass for a letter: in symbols alone, for names are often numbered.
@@ -52,32 +53,41 @@ from claims
 group by asset_id
 """
 
-# One amount to very many, in a run of neighbouring blocks: a flag to show, not a verdict. How many times comes first:
-# receivers are told apart for the few that are left.
-_AIRDROP_ASSETS = """
+_TOKENS = ", ".join(str(TRANSFER_KINDS.index(kind)) for kind in ("erc20", "erc1155"))
+
+# One amount to very many, in a run of neighbouring blocks: a flag to show, not a verdict. Who pays that many at all
+# comes first (one of them may be the giver itself), then how many times: receivers are told apart for the few left.
+_AIRDROP_ASSETS = f"""
 with repeated as (
-    select sender_id, asset_id, value_raw
-    from facts.transfers
-    where kind in ('erc20', 'erc1155') and value_raw > 0 and sender_id is not null
-    group by sender_id, asset_id, value_raw
-    having count(receiver_id) >= $min_recipients
+    select p.address_id as sender_id, p.asset_id, p.value_raw
+    from facts.postings p
+    join facts.address_stats s on s.address_id = p.address_id
+    where p.direction = -1 and p.kind_code in ({_TOKENS}) and p.value_raw > 0
+        and s.counterparties_out >= $min_recipients - 1
+    group by p.address_id, p.asset_id, p.value_raw
+    having count(p.counterparty_id) >= $min_recipients
+),
+gifts as (
+    select p.address_id as sender_id, p.asset_id, p.value_raw, p.transfer_id, p.counterparty_id as receiver_id
+    from facts.postings p
+    join repeated r on r.sender_id = p.address_id and r.asset_id = p.asset_id and r.value_raw = p.value_raw
+    where p.direction = -1 and p.kind_code in ({_TOKENS})
 ),
 givers as (
-    select t.sender_id, t.asset_id, t.value_raw
-    from facts.transfers t
-    join repeated r on r.sender_id = t.sender_id and r.asset_id = t.asset_id and r.value_raw = t.value_raw
-    where t.kind in ('erc20', 'erc1155')
-    group by t.sender_id, t.asset_id, t.value_raw
-    having count(distinct t.receiver_id) >= $min_recipients
+    select sender_id, asset_id, value_raw
+    from gifts
+    group by sender_id, asset_id, value_raw
+    having count(distinct receiver_id) >= $min_recipients
 ),
 gaps as (
     select
-        t.sender_id, t.asset_id, t.value_raw, t.receiver_id,
+        g.asset_id, g.receiver_id,
         t.block_number - lag(t.block_number) over (
-            partition by t.sender_id, t.asset_id, t.value_raw order by t.transfer_id
+            partition by g.sender_id, g.asset_id, g.value_raw order by g.transfer_id
         ) as gap
-    from facts.transfers t
-    join givers g on g.sender_id = t.sender_id and g.asset_id = t.asset_id and g.value_raw = t.value_raw
+    from gifts g
+    join givers w on w.sender_id = g.sender_id and w.asset_id = g.asset_id and w.value_raw = g.value_raw
+    join facts.transfers t on t.transfer_id = g.transfer_id
 )
 select asset_id, 'mass_airdrop' as flag,
     'Given in one amount to ' || cast(count(distinct receiver_id) as varchar) || ' addresses' as reason

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from intel.config import data_path
 from intel.heuristics.base import Value
+from intel.model import TRANSFER_KINDS
 from intel.store import Engine
 
 # A deposit address is the exchange's, but it is used by one customer: no hub. A private label makes no service: that
@@ -45,13 +46,16 @@ from facts.address_stats
 where counterparties > $max_counterparties
 """
 
-# Somebody's own wallets are few; whoever pays the first coins of many is a faucet, an exchange or an employer.
-_FUNDERS = """
+_COINS = ", ".join(str(TRANSFER_KINDS.index(kind)) for kind in ("native", "internal"))
+
+# Somebody's own wallets are few; whoever pays the first coins of many is a faucet, an exchange or an employer. From
+# postings, for the rows of an address stand together there, and the sums of millions are not all under way at once.
+_FUNDERS = f"""
 with firsts as (
-    select t.receiver_id, min(t.transfer_id) as transfer_id
-    from facts.transfers t
-    where t.kind in ('native', 'internal') and t.value_raw > 0 and t.receiver_id is not null and t.sender_id is not null
-    group by t.receiver_id
+    select p.address_id, min(p.transfer_id) as transfer_id
+    from facts.postings p
+    where p.direction = 1 and p.kind_code in ({_COINS}) and p.value_raw > 0 and p.counterparty_id is not null
+    group by p.address_id
 )
 select t.sender_id as address_id, 'funder' as kind, true as is_hub,
     'Paid the first coins of ' || cast(count(*) as varchar) || ' addresses' as reason
@@ -75,11 +79,11 @@ having count(*) >= $min_rewards
 # would be the largest table of a build. Where a hash has no such bits, all of its sender's transfers are looked at.
 _MULTISENDERS = """
 with crowds as (
-    select t.sender_id, case when t.tx_tag >= 0 then t.tx_tag else -1 end as tag
-    from facts.transfers t
-    join facts.address_stats s on s.address_id = t.sender_id
-    where s.counterparties_out >= $min_receivers and t.receiver_id is not null
-    group by t.sender_id, case when t.tx_tag >= 0 then t.tx_tag else -1 end
+    select p.address_id as sender_id, case when p.tx_tag >= 0 then p.tx_tag else -1 end as tag
+    from facts.postings p
+    join facts.address_stats s on s.address_id = p.address_id
+    where p.direction = -1 and s.counterparties_out >= $min_receivers and p.counterparty_id is not null
+    group by p.address_id, case when p.tx_tag >= 0 then p.tx_tag else -1 end
     having count(*) >= $min_receivers
 ),
 batches as (

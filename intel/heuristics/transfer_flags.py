@@ -20,22 +20,35 @@ where f.flag in ('counterfeit', 'mass_airdrop')
 """
 
 # A stranger x whose address reads like that of y, with whom the victim really dealt, moves next to nothing to or
-# "from" the victim. Pairs first, transfers after: an address has far fewer counterparties than transfers, and pairs are
-# as many as a build has: they carry numbers alone, and letters only while strangers meet the others.
+# "from" the victim. First comes who reads like another address of the chain: few of millions do by chance, and pairs
+# with all the others, which are as many as a build has, need not be made. Then pairs, and transfers last, for an
+# address has far fewer counterparties than transfers.
 _LOOKALIKE_DUST = """
-with pairs as (
-    select p.address_id, p.counterparty_id, max(p.value_micro_usd) as largest, min(p.block_time) as first_time,
-        max(case when p.value_micro_usd >= $tiny_micro_usd then p.block_time end) as last_time
-    from facts.postings p
-    join facts.address_stats s on s.address_id = p.address_id
-    where s.counterparties between 2 and $max_counterparties
-    group by p.address_id, p.counterparty_id
-),
-faces as (
-    select a.address_id, substr(a.address, 3, 3) || substr(a.address, length(a.address) - 2, 3) as face,
+with faces as (
+    select a.chain, a.address_id, substr(a.address, 3, 3) || substr(a.address, length(a.address) - 2, 3) as face,
         substr(a.address, 6, 1) as fourth, substr(a.address, length(a.address) - 3, 1) as fourth_last
     from facts.addresses a
     where substr(a.address, 1, 2) = '0x'
+),
+looks as (
+    select chain, address_id, face || fourth || '-' as look from faces
+    union all
+    select chain, address_id, face || '-' || fourth_last from faces
+),
+shared as (
+    select chain, look from looks group by chain, look having count(*) > 1
+),
+doubles as (
+    select distinct l.address_id from looks l join shared s on s.chain = l.chain and s.look = l.look
+),
+pairs as (
+    select p.address_id, p.counterparty_id, max(p.value_micro_usd) as largest, min(p.block_time) as first_time,
+        max(case when p.value_micro_usd >= $tiny_micro_usd then p.block_time end) as last_time
+    from facts.postings p
+    join doubles d on d.address_id = p.counterparty_id
+    join facts.address_stats s on s.address_id = p.address_id
+    where s.counterparties between 2 and $max_counterparties
+    group by p.address_id, p.counterparty_id
 ),
 strangers as (
     select p.address_id, p.counterparty_id, f.face, f.fourth, f.fourth_last

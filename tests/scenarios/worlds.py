@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from intel.etl.accounts import KIND_CODE
 from intel.heuristics import ALL, EvidenceSettings
 from intel.store import Connection, open_connection
 from intel.store.ddl import create_tables
@@ -332,13 +333,13 @@ def find_token(scenario: Scenario, name: str) -> dict[str, Any]:
     return {**TOKENS, **scenario.tokens}[name]
 
 
-DERIVED = """
+DERIVED = f"""
 insert into facts.postings by name
 select receiver_id as address_id, block_time, transfer_id, 1 as direction, sender_id as counterparty_id, asset_id,
-    value_raw, value_micro_usd
+    value_raw, value_micro_usd, tx_tag, {KIND_CODE} as kind_code
 from facts.transfers where receiver_id is not null
 union all
-select sender_id, block_time, transfer_id, -1, receiver_id, asset_id, value_raw, value_micro_usd
+select sender_id, block_time, transfer_id, -1, receiver_id, asset_id, value_raw, value_micro_usd, tx_tag, {KIND_CODE}
 from facts.transfers where sender_id is not null;
 
 insert into facts.address_assets by name
