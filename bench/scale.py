@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import statistics
 import subprocess
 import sys
@@ -102,8 +103,9 @@ def copy_sorted(folder: Path, transfers: int, memory: str) -> Result:
 
 
 def ingest(folder: Path, transfers: int, memory: str) -> Result:
-    """Take the ledger files and the lists in, as the commands do."""
+    """Take the ledger files and the lists in, as the commands do, into a store that is empty."""
     settings = Settings(store=folder / "store", memory=memory, threads=THREADS)
+    shutil.rmtree(settings.store, ignore_errors=True)
     told: Result = {}
     files = folder / "files"
     with clock(told, "transfers"):
