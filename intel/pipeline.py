@@ -309,6 +309,7 @@ def build(
         told = parts.make("evidence", lambda con: run_on(engine, con, gather_evidence))
         resolve_judgements(work.con, judgements, revision)
         _form_beliefs(work.con, build_id)
+        _drop_scratch(work.con)
         if with_ml:  # nothing rests on it
             model = {"model": options.get("model", "")}
             told += parts.make("roles", lambda con: [predict_roles(con, path, engine)], **model)
@@ -364,6 +365,16 @@ def _form_beliefs(con: Connection, build_id: str) -> None:
     build_entity_days(con)
     build_large_sums(con)
     con.unregister("former_members")
+
+
+def _drop_scratch(con: Connection) -> None:
+    """Drop what the steps so far left beside their tables: one row of it, spilled, keeps all of the spill on disk.
+
+    The figures of roles spill most, and the flow columns come after them: there the disk is fullest.
+    """
+    left = "select table_name from duckdb_tables() where temporary and not starts_with(table_name, 'lake_')"
+    for (name,) in con.execute(left).fetchall():
+        con.execute(f'drop table "{name}"')
 
 
 _WORLD = ("transfers", "transactions", "blocks", "events", "tokens", "prices", "assets", "labels", "actors")
