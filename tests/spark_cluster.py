@@ -15,12 +15,15 @@ from pathlib import Path
 
 START_SECONDS = 90.0
 # Each process lives for a minute and the rows are few: what pays off later (optimising compilers, plans that adapt, and
-# their pictures for the web page) costs more here than the work itself.
+# their pictures for the web page) costs more here than the work itself. So does handing a small table to every worker
+# before a join, and waiting for the worker that holds a part of it.
 JAVA = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=128m -XX:+UseSerialGC"
 DEFAULTS = {
     "spark.driver.extraJavaOptions": JAVA,
     "spark.executor.extraJavaOptions": JAVA,
     "spark.executor.memory": "600m",
+    "spark.locality.wait": "0",
+    "spark.sql.autoBroadcastJoinThreshold": "-1",
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.ui.explainMode": "simple",
     "spark.sql.maxPlanStringLength": "100",

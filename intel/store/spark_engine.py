@@ -116,7 +116,7 @@ class SparkEngine:
             self._read_parts(name, [path])
         # 200 parts, Spark's own choice, are too many for a test and far too few for a chain.
         taken = sum(file.stat().st_size for file in self._folder.glob("*.parquet"))
-        parts = max(2 * self._session.sparkContext.defaultParallelism, taken // _SPLIT_BYTES)
+        parts = max(self._session.sparkContext.defaultParallelism, taken // _SPLIT_BYTES)
         self._session.conf.set("spark.sql.shuffle.partitions", str(parts))
 
     def give(self, con: Connection, *tables: str) -> None:
