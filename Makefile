@@ -5,7 +5,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 APP ?= 1
-WORKERS ?= 2
+# One more than the cores of a small machine: many tests wait for a process, a page or a disk.
+WORKERS ?= 3
 SIZES ?= 1000000 10000000
 comma := ,
 space := $(subst ,, )
@@ -25,7 +26,7 @@ help:  ## show this list
 setup: .venv/.ready  ## make .venv with everything requirements.lock names; quick when it is up to date
 
 .venv/.ready: requirements.lock pyproject.toml .ci/setup
-	@echo "setting up .venv (about a minute) ..."
+	@echo "setting up .venv (two minutes) ..."
 	@.ci/setup
 	@touch $@
 

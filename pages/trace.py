@@ -27,7 +27,9 @@ fifo: what came in first goes out first.
 poison: all of it, an upper bound that counts money again at each step."""
 
 
-@st.cache_resource(max_entries=16, show_spinner="Following the money …")
+@st.cache_resource(
+    max_entries=16, show_spinner="Following the money … (the first time on a machine, half a minute more)"
+)
 def load_trace(_reader: Reader, build_id: str, text: str, question: Question) -> Trace:
     """Return the trace; kept per build."""
     assert build_id == _reader.build_id

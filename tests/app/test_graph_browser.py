@@ -39,7 +39,18 @@ def list_nodes(page: Page) -> dict[str, list[float]]:
 
 
 def locate(page: Page, script: str) -> tuple[float, float]:
-    """Return where on the screen something of the picture is; `script` gives its place in the picture."""
+    """Return where on the screen something of the picture is, once it stands still; `script` gives its place there."""
+    before, place = None, _read_place(page, script)
+    for _ in range(50):
+        if before == place:
+            break
+        page.wait_for_timeout(150)
+        before, place = place, _read_place(page, script)
+    assert before == place, "the picture never comes to rest"
+    return place
+
+
+def _read_place(page: Page, script: str) -> tuple[float, float]:
     x, y = page.evaluate(
         f"""(() => {{ const box = intelGraph.container().getBoundingClientRect(); const at = {script};
         return [box.left + at.x, box.top + at.y]; }})()"""
@@ -150,7 +161,6 @@ def test_a_trace_is_a_picture_whose_edges_lead_to_payments(page: Page, address: 
     page.wait_for_function("globalThis.intelGraph?.nodes().length > 1")
     see(page.get_by_role("button", name="Save as PNG"))
     page.locator(".canvas").scroll_into_view_if_needed()
-    page.wait_for_timeout(600)
     page.mouse.click(*locate(page, FREE_EDGE))
     settle(page)
     see(page.get_by_text("as followed"))

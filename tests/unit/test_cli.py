@@ -260,6 +260,7 @@ def test_only_whole_addresses_and_hashes_go_into_a_pipe(store: Path) -> None:
 # ------------------------------------------------------------------------------------------- judgements
 
 
+@pytest.mark.slow
 def test_a_judgement_is_pending_then_applied_then_taken_back(own_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INTEL_USER", "ann")
     (made,) = succeed(

@@ -145,6 +145,7 @@ def test_later_transfers_extend_the_facts(settings: Settings, tmp_path: Path) ->
     assert "replaced" in pipeline.build(settings).parts["facts"]["why"]
 
 
+@pytest.mark.slow
 def test_a_build_says_why_each_part_was_made(settings: Settings, tmp_path: Path) -> None:
     def tell(**more: bool) -> dict[str, tuple[str, str]]:
         manifest = pipeline.build(settings, **more)

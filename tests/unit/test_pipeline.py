@@ -126,6 +126,7 @@ def test_labels_alone_make_a_store(tmp_path: Path) -> None:
     ) == [(2, 0)]
 
 
+@pytest.mark.slow
 def test_equal_inputs_are_one_build_and_full_makes_it_anew(settings: Settings) -> None:
     first = pipeline.build(settings)
     files = snapshot_path(settings.store, first.build_id)
@@ -254,6 +255,7 @@ def owners(settings: Settings) -> list[tuple[Any, ...]]:
     return read(settings, "select address, visibility from beliefs.attributions where status = 'labelled' order by all")
 
 
+@pytest.mark.slow
 def test_retracted_claims_are_gone_from_the_next_build_and_kept_in_the_lake(settings: Settings, tmp_path: Path) -> None:
     pipeline.add_labels(settings, [labels_file(tmp_path)], source="book")
     assert (commands.ACORN_HOT, "public") in owners(settings)
@@ -283,6 +285,7 @@ def test_a_retraction_must_say_what(settings: Settings) -> None:
         pipeline.retract_labels(settings)
 
 
+@pytest.mark.slow
 def test_private_labels_stay_private(settings: Settings, tmp_path: Path) -> None:
     pipeline.add_labels(settings, [labels_file(tmp_path)], source="book")
     public = owners(settings)

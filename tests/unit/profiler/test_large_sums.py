@@ -73,6 +73,7 @@ def check_profiles(reader: Reader, tier: Tier, monkeypatch: pytest.MonkeyPatch) 
     return kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tier", get_args(Tier))
 def test_profiles_are_those_of_the_ledger(reader: Reader, tier: Tier, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = check_profiles(reader, tier, monkeypatch)
@@ -92,6 +93,7 @@ def ask_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "is_summed", lambda *_: False)
 
 
+@pytest.mark.slow
 def test_the_first_counterparties_are_those_of_the_ledger(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counterparties, "KEPT_PARTIES", 20)
     wanted = [(name, tier) for name in list_summed(reader) for tier in get_args(Tier)]
@@ -118,6 +120,7 @@ def test_only_what_was_summed_is_taken_from_there(private_reader: Reader) -> Non
     assert not is_summed(private_reader, resolve_subject(private_reader, DEPOSIT), ALWAYS)
 
 
+@pytest.mark.slow
 def test_entities_with_too_few_postings_are_not_summed(reader: Reader) -> None:
     named = reader.query("select distinct entity_id from beliefs.entities where kind = 'owner'")
     summed = set(reader.query("select distinct entity_id, tier from beliefs.entity_sums"))

@@ -185,6 +185,7 @@ def hold_lake(store: Path, ready: object, release: object) -> None:
         run.commit(rows=1, bad_rows=0)
 
 
+@pytest.mark.slow
 def test_two_writers_at_once_are_refused_and_readers_are_not(lake: Lake) -> None:
     write(lake, lambda run: run.append("prices", as_prices(price("A", 1.0))))
     context = start_server()

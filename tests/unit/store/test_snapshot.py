@@ -157,6 +157,7 @@ def hold_build(store: Path, ready: object, release: object) -> None:
         release.wait(60)  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_two_builds_at_once_are_refused_and_readers_are_not(tmp_path: Path) -> None:
     make(tmp_path, "b1")
     context = start_server()

@@ -100,6 +100,7 @@ def add_many(store: Path, start: object, own: int) -> None:
             workspace.add_labels(as_table(claim(number), claim(100 * own + number)))
 
 
+@pytest.mark.slow
 def test_two_processes_add_together_and_once(tmp_path: Path) -> None:
     context = start_server()
     start = context.Barrier(2)
@@ -124,6 +125,7 @@ def add_slowly(store: Path, ready: object) -> None:
         workspace.add_labels(as_table(claim(1)))
 
 
+@pytest.mark.slow
 def test_who_adds_in_the_middle_of_another_waits_and_adds_only_what_is_new(
     tmp_path: Path, workspace: Workspace
 ) -> None:
